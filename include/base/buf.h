@@ -1,0 +1,37 @@
+/* Text that grows, up to a ceiling given at its making. Past the ceiling it stays as it was and
+ * remembers that it failed, so a run of appends is checked once at its end. */
+#pragma once
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/text.h"
+
+struct buf {
+    char *ptr;
+    size_t len;
+    size_t capacity;
+    size_t ceiling; /* bytes */
+    bool failed;
+};
+
+void buf_init(struct buf *b, size_t ceiling);
+void buf_done(struct buf *b);
+static inline void buf_done_auto(struct buf *b)
+{
+    buf_done(b);
+}
+#define buf_auto __attribute__((cleanup(buf_done_auto))) struct buf
+
+void buf_add(struct buf *b, const void *bytes, size_t size);
+void buf_text(struct buf *b, struct text t);
+void buf_char(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *format, va_list args);
+void buf_clear(struct buf *b);
+
+static inline struct text buf_as_text(const struct buf *b)
+{
+    return (struct text){b->ptr ? b->ptr : "", b->len};
+}

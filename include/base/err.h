@@ -1,0 +1,62 @@
+/* What went wrong, as the client will see it.
+ *
+ * What can fail returns 0, or -1 with *err filled. err_set and err_field return -1, so that a failing
+ * path is one line. SQL text and library messages never enter an err: they go to the log. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+enum err_code {
+    ERR_NONE = 0,
+#define ERR(name, status, code, title) ERR_##name,
+#include "base/errors.def"
+#undef ERR
+    ERR_CODES
+};
+
+struct err_info {
+    int status;        /* HTTP */
+    const char *code;  /* stable snake_case; also the name of the outcome in SQL */
+    const char *title; /* fixed sentence */
+};
+
+/* Whether a write that failed may have been applied all the same. */
+enum err_outcome { ERR_NOT_APPLIED, ERR_OUTCOME_UNKNOWN };
+
+/* One wrong field. */
+struct err_field {
+    const char *pointer; /* JSON pointer into the body; "/name" for path, query and header fields */
+    const char *detail;
+    struct err_field *next;
+};
+
+struct err {
+    struct arena *arena; /* borrowed: where details are kept */
+    enum err_code code;
+    const char *detail; /* one short clause in lower case, or NULL */
+    struct err_field *fields;
+    struct err_field **last_field;
+    size_t n_fields;
+    enum err_outcome outcome;
+    int retry_after_s; /* 0: no Retry-After */
+};
+
+void err_init(struct err *err, struct arena *arena);
+/* Without a detail: the title says it all. */
+int err_plain(struct err *err, enum err_code code);
+int err_set(struct err *err, enum err_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Adds a wrong field; the code becomes that of the first. At most ERR_FIELDS_MAX are kept. */
+int err_field(struct err *err, enum err_code code, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+#define ERR_FIELDS_MAX 32
+
+const struct err_info *err_info(enum err_code code);
+/* ERR_NONE when no error has this code. */
+enum err_code err_from_code(struct text code);
+/* Asking again later may succeed: overload, time-outs, a database that is away. */
+bool err_is_transient(enum err_code code);

@@ -1,0 +1,36 @@
+/* Replies: what an operation or an error becomes on the wire. */
+#pragma once
+
+#include <microhttpd.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/text.h"
+
+struct reply {
+    int status;
+    const char *content_type; /* NULL: no body */
+    char *body;               /* takes; malloced. NULL: no body, or `fixed` */
+    struct text fixed;        /* a body that outlives the reply's arena: copied */
+    size_t body_size;
+};
+
+/* What of the request decides how it is answered. */
+struct reply_context {
+    struct text request_id;
+    struct text if_none_match;   /* absent: no comparison */
+    struct text accept_encoding;
+    const char *location; /* or NULL */
+    const char *allow;    /* or NULL */
+    bool replayed;
+    bool etag;  /* one resource: its tag is a digest of the body */
+    bool close; /* the connection ends with this reply */
+    int retry_after_s;
+};
+
+/* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was applied;
+ * `repeatable`: repeating the request cannot apply it twice. */
+char *reply_problem(const struct err *err, struct text request_id, bool is_write, bool repeatable);
+
+/* NULL when libmicrohttpd cannot make it. Takes reply->body. */
+struct MHD_Response *reply_make(struct reply *reply, const struct reply_context *context);

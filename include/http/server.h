@@ -1,0 +1,44 @@
+/* The HTTP server: several daemons of libmicrohttpd, one thread each, on one port.
+ *
+ * Not one pool: libmicrohttpd 0.9.75 aborts now and then when an epoll pool is told to stop accepting.
+ * Each daemon has a listening socket of its own (SO_REUSEPORT); the kernel spreads the connections. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/settings.h"
+#include "http/connections.h"
+#include "http/token.h"
+#include "ops/services.h"
+
+struct server {
+    struct services *services; /* borrowed */
+    struct tokens *tokens;     /* borrowed */
+    struct connections *connections;
+    char request_id_prefix[17];
+    atomic_uint_least64_t n_requests;
+    atomic_int_least64_t n_suspended;
+
+    struct MHD_Daemon **daemons;
+    int *sockets;
+    size_t n_daemons;
+};
+
+/* Listens and serves. -1 with one sentence in `why`. `ret_address` is where, with the port it got. */
+int server_start(
+    struct services *borrows_services,
+    struct tokens *borrows_tokens,
+    struct server **ret,
+    char *ret_address,
+    size_t address_size,
+    char *why,
+    size_t why_size);
+
+/* No new connections; replies on those that are open close them. */
+void server_stop_accepting(struct server *server);
+/* Waits until every request has been answered, `seconds` at the most; true when they all were. */
+bool server_drain(struct server *server, int64_t seconds);
+/* Closes all. No request may be suspended any more: whoever holds one has called its `done`. */
+void server_free(struct server *server);

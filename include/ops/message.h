@@ -1,0 +1,25 @@
+/* Messages between two users. */
+#pragma once
+
+#include "base/fields.h"
+#include "ops/user.h"
+
+#define MESSAGE_ELEMENTS_MAX 16
+#define MESSAGE_ELEMENTS_BYTES 12288 /* of JSON, together */
+#define MESSAGE_KEPT_SECONDS 604800  /* 7 days, the longest store_seconds */
+
+struct message {
+    struct message_id id;
+    struct text from;
+    struct text to;
+    struct text kind;
+    json_t *elements;
+    struct text custom_data;
+    int64_t sent_at;
+    struct text sent_by;
+    struct profile sender_profile;
+    struct text state;
+    int64_t edited_at;
+};
+
+extern const struct fields message_fields;

@@ -1,0 +1,19 @@
+/* What operations work with. One of these lives as long as the server. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/metrics.h"
+#include "base/op.h"
+#include "base/settings.h"
+#include "store/store.h"
+
+struct services {
+    const struct settings *settings;
+    struct store *store;
+    struct metrics *metrics;
+    const struct operation *const *operations; /* by op->index; not NULL-terminated */
+    size_t n_operations;
+    atomic_bool stopping;
+    int64_t started_at_us;
+};

@@ -1,0 +1,13 @@
+/* Users and their profiles. */
+#pragma once
+
+#include "base/fields.h"
+#include "store/users.h"
+
+/* What stands beside a message of the user: as it is when the message is read. */
+struct profile {
+    struct text nick;
+    struct text avatar_url;
+};
+
+extern const struct fields profile_fields;

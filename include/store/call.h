@@ -1,0 +1,17 @@
+/* The SQL call of an operation, made from its field tables. */
+#pragma once
+
+#include "base/op.h"
+#include "store/db.h"
+
+struct call {
+    const struct operation *operation;
+    struct statement statement;
+};
+
+/* `select * from duet.<name>(p_<field> => $1, …)`, kept in the arena. */
+void call_make(const struct operation *operation, struct arena *arena, struct call *ret);
+
+/* Prepares the call and holds the columns of its result against the operation's table: -1 with one
+ * sentence in `why` when the database does not fit this program. */
+int call_check(struct db *db, const struct call *call, char *why, size_t why_size);

@@ -1,0 +1,129 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* A chunk is 8 KiB, which holds a usual request; what is larger than a quarter of that gets its own,
+ * so that large texts do not waste the rest of a chunk. */
+#define CHUNK_BYTES 8192
+#define LARGE_BYTES (CHUNK_BYTES / 4)
+#define ALIGNMENT _Alignof(max_align_t)
+
+struct chunk {
+    struct chunk *next;
+    _Alignas(max_align_t) char memory[];
+};
+
+struct release {
+    struct release *next;
+    void (*run)(void *handle);
+    void *handle;
+};
+
+struct arena {
+    struct chunk *chunks;
+    struct release *releases;
+    char *free_ptr;
+    size_t free_bytes;
+    _Alignas(max_align_t) char first[CHUNK_BYTES];
+};
+
+struct arena *arena_new(void)
+{
+    /* Not zeroed as a whole: arena_alloc zeroes what it gives out. */
+    struct arena *arena = mem_resize(NULL, sizeof(*arena));
+
+    arena->chunks = NULL;
+    arena->releases = NULL;
+    arena->free_ptr = arena->first;
+    arena->free_bytes = sizeof(arena->first);
+    return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    for (struct release *r = arena->releases; r; r = r->next)
+        r->run(r->handle);
+    for (struct chunk *c = arena->chunks, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    free(arena);
+}
+
+static char *chunk_add(struct arena *arena, size_t size)
+{
+    struct chunk *chunk = mem_resize(NULL, sizeof(*chunk) + size);
+
+    chunk->next = arena->chunks;
+    arena->chunks = chunk;
+    return chunk->memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    if (size > arena->free_bytes && size > LARGE_BYTES)
+        return memset(chunk_add(arena, size), 0, size);
+    if (size > arena->free_bytes) {
+        arena->free_ptr = chunk_add(arena, CHUNK_BYTES);
+        arena->free_bytes = CHUNK_BYTES;
+    }
+    void *memory = arena->free_ptr;
+    arena->free_ptr += size;
+    arena->free_bytes -= size;
+    return memset(memory, 0, size);
+}
+
+void *arena_copy(struct arena *arena, const void *bytes, size_t size)
+{
+    void *copy = arena_alloc(arena, size);
+
+    if (size)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+struct text arena_text(struct arena *arena, struct text t)
+{
+    if (!text_present(t))
+        return t;
+    char *copy = arena_alloc(arena, t.len + 1);
+    if (t.len)
+        memcpy(copy, t.ptr, t.len);
+    return (struct text){copy, t.len};
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    char small[256];
+
+    va_start(args, format);
+    int length = vsnprintf(small, sizeof(small), format, args);
+    va_end(args);
+    if (length < 0)
+        length = 0;
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    if ((size_t)length < sizeof(small)) {
+        memcpy(text, small, (size_t)length);
+        return text;
+    }
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+void arena_defer(struct arena *arena, void (*release)(void *handle), void *handle)
+{
+    struct release *r = arena_alloc(arena, sizeof(*r));
+
+    *r = (struct release){arena->releases, release, handle};
+    arena->releases = r;
+}

@@ -1,0 +1,83 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+void buf_init(struct buf *b, size_t ceiling)
+{
+    *b = (struct buf){.ceiling = ceiling};
+}
+
+void buf_done(struct buf *b)
+{
+    free(b->ptr);
+    *b = (struct buf){0};
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+}
+
+/* Room for `size` bytes more; false past the ceiling. */
+static bool buf_reserve(struct buf *b, size_t size)
+{
+    if (b->failed || size > b->ceiling - b->len) {
+        b->failed = true;
+        return false;
+    }
+    if (b->len + size <= b->capacity)
+        return true;
+    size_t capacity = b->capacity ? b->capacity : 256;
+    while (capacity < b->len + size)
+        capacity *= 2;
+    b->ptr = mem_resize(b->ptr, capacity);
+    b->capacity = capacity;
+    return true;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t size)
+{
+    if (size == 0 || !buf_reserve(b, size))
+        return;
+    memcpy(b->ptr + b->len, bytes, size);
+    b->len += size;
+}
+
+void buf_text(struct buf *b, struct text t)
+{
+    buf_add(b, t.ptr, t.len);
+}
+
+void buf_char(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
+
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+{
+    char small[512];
+    va_list again;
+
+    va_copy(again, args);
+    int length = vsnprintf(small, sizeof(small), format, args);
+    if (length >= 0 && (size_t)length < sizeof(small)) {
+        buf_add(b, small, (size_t)length);
+    } else if (length >= 0 && buf_reserve(b, (size_t)length + 1)) {
+        vsnprintf(b->ptr + b->len, (size_t)length + 1, format, again);
+        b->len += (size_t)length;
+    }
+    va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    buf_vprintf(b, format, args);
+    va_end(args);
+}

@@ -1,0 +1,25 @@
+#include "base/caller.h"
+
+#include <stddef.h>
+
+static const char *const names[SCOPES] = {
+#define SCOPE(name, text) [SCOPE_##name] = (text),
+#include "base/scopes.def"
+#undef SCOPE
+};
+
+const char *scope_text(enum scope scope)
+{
+    return scope < SCOPES ? names[scope] : "public";
+}
+
+bool scope_from_text(struct text t, enum scope *ret)
+{
+    for (size_t i = 0; i < SCOPES; i++) {
+        if (!text_equal(t, text_of(names[i])))
+            continue;
+        *ret = (enum scope)i;
+        return true;
+    }
+    return false;
+}

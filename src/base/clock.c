@@ -1,0 +1,126 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t clock_mono_us(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+struct text clock_to_text(int64_t us, char *buffer)
+{
+    int64_t rest = us % USEC_PER_SEC;
+    time_t seconds = (time_t)(us / USEC_PER_SEC);
+    struct tm tm;
+
+    if (rest < 0) {
+        rest += USEC_PER_SEC;
+        seconds--;
+    }
+    gmtime_r(&seconds, &tm);
+    int length = snprintf(
+        buffer,
+        CLOCK_TEXT,
+        "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+        tm.tm_year + 1900,
+        tm.tm_mon + 1,
+        tm.tm_mday,
+        tm.tm_hour,
+        tm.tm_min,
+        tm.tm_sec,
+        (int)(rest / 1000));
+    if (length < 0 || length >= CLOCK_TEXT)
+        length = 0;
+    return (struct text){buffer, (size_t)length};
+}
+
+/* `digits` decimal digits off the front of *t, between min and max, then `separator` unless it is 0. */
+static bool take_number(struct text *t, size_t digits, int min, int max, char separator, int *ret)
+{
+    int64_t value;
+    size_t all = digits + (separator ? 1 : 0);
+
+    if (t->len < all || t->ptr[0] == '-' || !text_to_i64((struct text){t->ptr, digits}, &value))
+        return false;
+    if (value < min || value > max || (separator && t->ptr[digits] != separator))
+        return false;
+    *ret = (int)value;
+    t->ptr += all;
+    t->len -= all;
+    return true;
+}
+
+/* ".123456": 1 to 6 digits, in microseconds; nothing there is 0. */
+static bool take_fraction(struct text *t, int64_t *ret_us)
+{
+    int64_t us = 0;
+    int64_t unit = USEC_PER_SEC / 10;
+
+    *ret_us = 0;
+    if (t->len == 0 || t->ptr[0] != '.')
+        return true;
+    size_t i = 1;
+    for (; i < t->len && t->ptr[i] >= '0' && t->ptr[i] <= '9'; i++, unit /= 10)
+        us += (t->ptr[i] - '0') * unit;
+    if (i == 1 || i > 7)
+        return false;
+    t->ptr += i;
+    t->len -= i;
+    *ret_us = us;
+    return true;
+}
+
+/* "Z" or "+02:00", which must be all that is left. */
+static bool take_offset(struct text t, int64_t *ret_s)
+{
+    int hours, minutes;
+
+    *ret_s = 0;
+    if (text_equal(t, TEXT("Z")))
+        return true;
+    if (t.len != 6 || (t.ptr[0] != '+' && t.ptr[0] != '-'))
+        return false;
+    int sign = t.ptr[0] == '-' ? -1 : 1;
+    t.ptr++;
+    t.len--;
+    if (!take_number(&t, 2, 0, 23, ':', &hours) || !take_number(&t, 2, 0, 59, 0, &minutes))
+        return false;
+    *ret_s = (int64_t)sign * (hours * 3600 + minutes * 60);
+    return true;
+}
+
+bool clock_from_text(struct text t, int64_t *ret_us)
+{
+    struct tm tm = {0};
+    int64_t fraction_us, offset_s;
+
+    if (!take_number(&t, 4, 1970, 9999, '-', &tm.tm_year) ||
+        !take_number(&t, 2, 1, 12, '-', &tm.tm_mon) ||
+        !take_number(&t, 2, 1, 31, 'T', &tm.tm_mday) ||
+        !take_number(&t, 2, 0, 23, ':', &tm.tm_hour) ||
+        !take_number(&t, 2, 0, 59, ':', &tm.tm_min) || !take_number(&t, 2, 0, 59, 0, &tm.tm_sec) ||
+        !take_fraction(&t, &fraction_us) || !take_offset(t, &offset_s))
+        return false;
+    int day = tm.tm_mday;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    time_t seconds = timegm(&tm);
+    if (tm.tm_mday != day) /* 31 February has become March */
+        return false;
+    *ret_us = ((int64_t)seconds - offset_s) * USEC_PER_SEC + fraction_us;
+    return true;
+}

@@ -1,0 +1,79 @@
+/* Bodies into a table that has every kind of field. */
+#include <stdlib.h>
+
+#include "base/fields.h"
+
+struct inner {
+    struct text word;
+    int64_t number;
+};
+
+static const struct field inner_list[] = {
+    FIELD_TEXT(struct inner, word, .required = true, .max = 5),
+    FIELD_INT(struct inner, number, .max = 10),
+    FIELD_END,
+};
+static const struct fields inner_fields = FIELDS(inner_list, struct inner);
+
+static const struct field circle_fields[] = {
+    FIELD_CHECKED("radius", FIELD_KIND_REAL, .max_real = 9),
+    FIELD_END,
+};
+static const struct variant shapes[] = {{"circle", {circle_fields, 0}}, {NULL, {NULL, 0}}};
+
+struct outer {
+    struct text name;
+    bool flag;
+    int64_t count;
+    double real;
+    int64_t at;
+    struct message_id id;
+    json_t *map;
+    json_t *json;
+    json_t *shapes;
+    struct inner inner;
+    struct list list;
+};
+
+static const struct field outer_list[] = {
+    FIELD_TEXT(struct outer, name, .max = 16),
+    FIELD_BOOL(struct outer, flag),
+    FIELD_INT(struct outer, count, .max = 9),
+    FIELD_REAL(struct outer, real),
+    FIELD_TIME(struct outer, at),
+    FIELD_MESSAGE_ID(struct outer, id),
+    FIELD_MAP(struct outer, map, .max = 4, .max_value_bytes = 8),
+    FIELD_JSON(struct outer, json),
+    FIELD_VARIANTS(struct outer, shapes, .max = 4, .variants = shapes),
+    FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields),
+    FIELD_LIST(struct outer, list, .max = 4, .of = &inner_fields),
+    FIELD_END,
+};
+static const struct fields outer_fields = FIELDS(outer_list, struct outer);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *arena = arena_new();
+    struct err err;
+    json_t *body = NULL;
+    struct outer outer = {0};
+
+    err_init(&err, arena);
+    if (fields_parse_json((struct text){(const char *)data, size}, &body, &err) == 0) {
+        const struct field_source source = {.body = body};
+        if (fields_decode(&outer_fields, &source, arena, &outer, &err) == 0) {
+            /* What was taken in can be written out. */
+            json_t *json = fields_encode(&outer_fields, &outer);
+            if (!json)
+                abort();
+            json_decref(json);
+        } else if (err.code == ERR_NONE) {
+            abort();
+        }
+        json_decref(body);
+    }
+    arena_free(arena);
+    return 0;
+}

@@ -1,0 +1,281 @@
+#include "base/testing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fields.h"
+
+struct inner {
+    struct text word;
+    int64_t number;
+};
+
+static const struct field inner_list[] = {
+    FIELD_TEXT(struct inner, word, .required = true, .min = 1, .max = 5),
+    FIELD_INT(struct inner, number, .max = 10, .fallback = 7, .has_fallback = true),
+    FIELD_END,
+};
+static const struct fields inner_fields = FIELDS(inner_list, struct inner);
+
+static const struct field circle_fields[] = {
+    FIELD_CHECKED("radius", FIELD_KIND_REAL, .required = true, .min_real = 0, .max_real = 9),
+    FIELD_END,
+};
+static const struct field dot_fields[] = {FIELD_END};
+static const struct variant shapes[] = {
+    {"circle", {circle_fields, 0}},
+    {"dot", {dot_fields, 0}},
+    {NULL, {NULL, 0}},
+};
+
+static const char *const colours[] = {"red", "green", NULL};
+
+struct outer {
+    struct text id;
+    struct text name;
+    struct text colour;
+    bool flag;
+    int64_t count;
+    int64_t at;
+    json_t *map;
+    json_t *shapes;
+    struct inner inner;
+    struct list list;
+    struct text key;
+};
+
+static const struct field outer_list[] = {
+    FIELD_TEXT(struct outer, id, .from = IN_PATH, .required = true, .max = 8),
+    FIELD_TEXT(struct outer, name, .required = true, .min = 1, .max = 4),
+    FIELD_TEXT(struct outer, colour, .one_of = colours, .fallback_text = "red"),
+    FIELD_BOOL(struct outer, flag, .fallback = true, .has_fallback = true),
+    FIELD_INT(struct outer, count, .min = 1, .max = 9, .from = IN_QUERY),
+    FIELD_TIME(struct outer, at),
+    FIELD_MAP(struct outer, map, .max = 2, .max_value_bytes = 3),
+    FIELD_VARIANTS(struct outer, shapes, .min = 1, .max = 2, .variants = shapes),
+    FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields),
+    FIELD_LIST(struct outer, list, .max = 2, .of = &inner_fields),
+    FIELD_TEXT(struct outer, key, .from = IN_HEADER, .header = "Key", .visible_ascii = true, .max = 4),
+    FIELD_END,
+};
+static const struct fields outer_fields = FIELDS(outer_list, struct outer);
+
+/* ---- a request and what comes of it ---- */
+
+struct request {
+    struct arena *arena;
+    struct err err;
+    struct outer outer;
+    json_t *body;
+};
+
+static struct text key_header(void *key, const char *name)
+{
+    assert_string_equal(name, "Key");
+    return text_of(key);
+}
+
+static int decode(struct request *r, const char *body, const char *count, const char *key)
+{
+    static const struct param path = {TEXT("id"), TEXT("p")};
+    const struct param query = {TEXT("count"), text_of(count)};
+
+    r->arena = arena_new();
+    err_init(&r->err, r->arena);
+    memset(&r->outer, 0, sizeof(r->outer));
+    r->body = NULL;
+    if (fields_parse_json(text_of(body), &r->body, &r->err) != 0)
+        return -1;
+    const struct field_source source = {
+        .path = &path,
+        .n_path = 1,
+        .query = &query,
+        .n_query = count ? 1 : 0,
+        .header = key_header,
+        .context = (void *)(uintptr_t)key,
+        .body = r->body,
+    };
+    return fields_decode(&outer_fields, &source, r->arena, &r->outer, &r->err);
+}
+
+static void done(struct request *r)
+{
+    json_decref(r->body);
+    arena_free(r->arena);
+}
+
+static void a_request_becomes_a_struct(void **state)
+{
+    struct request r;
+
+    (void)state;
+    assert_int_equal(
+        decode(
+            &r,
+            "{\"name\":\"ab\",\"flag\":false,\"at\":\"1970-01-01T00:00:01Z\",\"map\":{\"a\":\"b\"},"
+            "\"shapes\":[{\"type\":\"dot\"},{\"type\":\"circle\",\"radius\":1}],"
+            "\"inner\":{\"word\":\"w\"},\"list\":[{\"word\":\"x\",\"number\":1}]}",
+            "3",
+            "k"),
+        0);
+    assert_true(text_equal(r.outer.id, TEXT("p")));
+    assert_true(text_equal(r.outer.name, TEXT("ab")));
+    assert_true(text_equal(r.outer.colour, TEXT("red")));
+    assert_true(text_equal(r.outer.key, TEXT("k")));
+    assert_false(r.outer.flag);
+    assert_int_equal(r.outer.count, 3);
+    assert_int_equal(r.outer.at, 1000000);
+    assert_int_equal(r.outer.inner.number, 7);
+    assert_int_equal(r.outer.list.n_items, 1);
+    assert_int_equal(((struct inner *)r.outer.list.items)[0].number, 1);
+    assert_int_equal(json_array_size(r.outer.shapes), 2);
+    done(&r);
+}
+
+static void what_is_absent_or_null_has_its_fallback(void **state)
+{
+    struct request r;
+
+    (void)state;
+    assert_int_equal(
+        decode(&r, "{\"name\":\"ab\",\"colour\":null,\"inner\":{\"word\":\"w\"}}", NULL, NULL), 0);
+    assert_true(text_equal(r.outer.colour, TEXT("red")));
+    assert_true(r.outer.flag);
+    assert_true(r.outer.count == FIELD_ABSENT);
+    assert_true(r.outer.at == FIELD_ABSENT);
+    assert_false(text_present(r.outer.key));
+    assert_null(r.outer.map);
+    done(&r);
+}
+
+static void every_wrong_field_is_named(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *count;
+        const char *key;
+        const char *pointer;
+        const char *detail;
+    } cases[] = {
+        {"{}", NULL, NULL, "/name", "is missing"},
+        {"{\"name\":\"\"}", NULL, NULL, "/name", "must not be empty"},
+        {"{\"name\":\"abcde\"}", NULL, NULL, "/name", "is longer than 4 bytes"},
+        {"{\"name\":1}", NULL, NULL, "/name", "must be a string"},
+        {"{\"name\":\"a\\n\"}", NULL, NULL, "/name", "holds a control character"},
+        {"{\"name\":\"a\",\"nmae\":1}", NULL, NULL, "/nmae", "is not known here"},
+        {"{\"name\":\"a\",\"colour\":\"blue\"}", NULL, NULL, "/colour", "must be one of: red, green"},
+        {"{\"name\":\"a\",\"flag\":1}", NULL, NULL, "/flag", "must be true or false"},
+        {"{\"name\":\"a\",\"at\":\"today\"}", NULL, NULL, "/at", "must be an RFC 3339 time"},
+        {"{\"name\":\"a\",\"map\":{\"a\":1}}", NULL, NULL, "/map/a", "must be a string"},
+        {"{\"name\":\"a\",\"map\":{\"a\":\"bcde\"}}", NULL, NULL, "/map/a", "is longer than 3"},
+        {"{\"name\":\"a\",\"map\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}}", NULL, NULL, "/map", "more than 2"},
+        {"{\"name\":\"a\",\"shapes\":[]}", NULL, NULL, "/shapes", "must have 1 to 2 members"},
+        {"{\"name\":\"a\",\"shapes\":[{}]}", NULL, NULL, "/shapes/0/type", "is missing"},
+        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"box\"}]}", NULL, NULL, "/shapes/0/type", "no type"},
+        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"circle\",\"radius\":10}]}", NULL, NULL,
+         "/shapes/0/radius", "must be from 0 to 9"},
+        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"dot\",\"size\":1}]}", NULL, NULL, "/shapes/0/size",
+         "is not known here"},
+        {"{\"name\":\"a\",\"inner\":{\"number\":1}}", NULL, NULL, "/inner/word", "is missing"},
+        {"{\"name\":\"a\",\"inner\":{\"word\":\"w\",\"number\":11}}", NULL, NULL, "/inner/number",
+         "must be from 0 to 10"},
+        {"{\"name\":\"a\",\"list\":[{\"word\":\"w\"},{\"word\":\"123456\"}]}", NULL, NULL,
+         "/list/1/word", "is longer"},
+        {"{\"name\":\"a\"}", "0", NULL, "/count", "must be from 1 to 9"},
+        {"{\"name\":\"a\"}", "1x", NULL, "/count", "must be a whole number"},
+        {"{\"name\":\"a\"}", NULL, "a b", "/Key", "visible ASCII"},
+    };
+    struct request r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(decode(&r, cases[i].body, cases[i].count, cases[i].key), -1);
+        assert_int_equal(r.err.code, ERR_INVALID_REQUEST);
+        assert_string_equal(r.err.fields->pointer, cases[i].pointer);
+        assert_non_null(strstr(r.err.fields->detail, cases[i].detail));
+        done(&r);
+    }
+}
+
+static void all_wrong_fields_are_named_at_once(void **state)
+{
+    struct request r;
+
+    (void)state;
+    assert_int_equal(
+        decode(&r, "{\"name\":7,\"flag\":\"x\",\"what\":1,\"inner\":{}}", "0", "\x01"), -1);
+    assert_int_equal(r.err.n_fields, 6);
+    done(&r);
+}
+
+static void json_that_is_hostile_is_refused(void **state)
+{
+    static const char *const bodies[] = {
+        "",
+        "[]",
+        "1",
+        "{",
+        "{} x",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":1,\"\\u0061\":2}",
+        "{\"a\":\"\\u0000\"}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":\"\xff\"}",
+        "\xef\xbb\xbf{}",
+        "{\"a\":1e999}",
+        "{'a':1}",
+        "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+    };
+    struct arena *arena = arena_new();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct err err;
+        json_t *json;
+        err_init(&err, arena);
+        assert_int_equal(fields_parse_json(text_of(bodies[i]), &json, &err), -1);
+        assert_int_equal(err.code, ERR_MALFORMED_JSON);
+    }
+    arena_free(arena);
+}
+
+static void a_struct_becomes_json(void **state)
+{
+    struct inner items[] = {{TEXT("a"), 1}, {TEXT_ABSENT, FIELD_ABSENT}};
+    struct outer outer = {
+        .id = TEXT("i"),
+        .name = TEXT("n\"\n"),
+        .flag = true,
+        .count = FIELD_ABSENT,
+        .at = 1000,
+        .list = {items, 2},
+    };
+
+    (void)state;
+    json_t *json = fields_encode(&outer_fields, &outer);
+    char *text = json_dumps(json, JSON_COMPACT);
+    assert_string_equal(
+        text,
+        "{\"id\":\"i\",\"name\":\"n\\\"\\n\",\"colour\":null,\"flag\":true,\"count\":null,"
+        "\"at\":\"1970-01-01T00:00:00.001Z\",\"map\":null,\"shapes\":null,"
+        "\"inner\":{\"word\":null,\"number\":0},"
+        "\"list\":[{\"word\":\"a\",\"number\":1},{\"word\":null,\"number\":null}],\"key\":null}");
+    free(text);
+    json_decref(json);
+    outer.name = TEXT("\xff");
+    assert_null(fields_encode(&outer_fields, &outer));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_becomes_a_struct),
+        cmocka_unit_test(what_is_absent_or_null_has_its_fallback),
+        cmocka_unit_test(every_wrong_field_is_named),
+        cmocka_unit_test(all_wrong_fields_are_named_at_once),
+        cmocka_unit_test(json_that_is_hostile_is_refused),
+        cmocka_unit_test(a_struct_becomes_json),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

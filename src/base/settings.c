@@ -1,0 +1,180 @@
+#include "base/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES_MAX 65536
+
+enum kind { KIND_TEXT, KIND_SECRET, KIND_NUMBER };
+
+static const struct setting {
+    enum kind kind;
+    const char *variable;
+    size_t offset;
+    const char *fallback;
+    int64_t fallback_number, min, max;
+    const char *help;
+} table[] = {
+#define SETTING_TEXT(member, variable, fallback, help)                                             \
+    {KIND_TEXT, variable, offsetof(struct settings, member), fallback, 0, 0, 0, help},
+#define SETTING_SECRET(member, variable, fallback, help)                                           \
+    {KIND_SECRET, variable, offsetof(struct settings, member), fallback, 0, 0, 0, help},
+#define SETTING_NUMBER(member, variable, fallback, min, max, help)                                 \
+    {KIND_NUMBER, variable, offsetof(struct settings, member), NULL, fallback, min, max, help},
+#include "base/settings.def"
+#undef SETTING_TEXT
+#undef SETTING_SECRET
+#undef SETTING_NUMBER
+};
+#define N_SETTINGS (sizeof(table) / sizeof(table[0]))
+
+struct reading {
+    struct arena *arena;
+    struct settings *settings;
+    bool seen[N_SETTINGS];
+    char *why;
+    size_t why_size;
+};
+
+#define REFUSE(r, ...) (snprintf((r)->why, (r)->why_size, __VA_ARGS__), -1)
+
+static const char **text_slot(const struct setting *s, struct settings *settings)
+{
+    return (const char **)(void *)((char *)settings + s->offset);
+}
+
+static int64_t *number_slot(const struct setting *s, struct settings *settings)
+{
+    return (int64_t *)(void *)((char *)settings + s->offset);
+}
+
+static void set_defaults(struct settings *settings)
+{
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        if (table[i].kind == KIND_NUMBER)
+            *number_slot(&table[i], settings) = table[i].fallback_number;
+        else
+            *text_slot(&table[i], settings) = table[i].fallback;
+    }
+}
+
+/* The file's text without the line end that editors add. */
+static int read_file(struct reading *r, const char *variable, const char *path, struct text *ret)
+{
+    char content[FILE_BYTES_MAX + 1];
+    FILE *file = fopen(path, "re");
+
+    if (!file)
+        return REFUSE(r, "%s names the file %s, which cannot be read: %m.", variable, path);
+    size_t n = fread(content, 1, sizeof(content), file);
+    fclose(file);
+    if (n > FILE_BYTES_MAX)
+        return REFUSE(r, "%s names the file %s, which is too large.", variable, path);
+    while (n && (content[n - 1] == '\n' || content[n - 1] == '\r'))
+        n--;
+    if (memchr(content, '\0', n))
+        return REFUSE(r, "%s names the file %s, which is not text.", variable, path);
+    *ret = arena_text(r->arena, (struct text){content, n});
+    return 0;
+}
+
+static int set_value(struct reading *r, const struct setting *s, struct text value)
+{
+    int64_t number;
+
+    if (s->kind != KIND_NUMBER) {
+        *text_slot(s, r->settings) = arena_text(r->arena, value).ptr;
+        return 0;
+    }
+    if (!text_to_i64(value, &number) || number < s->min || number > s->max)
+        return REFUSE(
+            r,
+            "%s must be a whole number from %lld to %lld.",
+            s->variable,
+            (long long)s->min,
+            (long long)s->max);
+    *number_slot(s, r->settings) = number;
+    return 0;
+}
+
+static const struct setting *find(struct text name, bool *ret_is_file)
+{
+    static const char suffix[] = "_FILE";
+
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        struct text variable = text_of(table[i].variable);
+        *ret_is_file = name.len == variable.len + sizeof(suffix) - 1;
+        if (name.len < variable.len || memcmp(name.ptr, variable.ptr, variable.len) != 0)
+            continue;
+        if (name.len == variable.len || (*ret_is_file && memcmp(name.ptr + variable.len, suffix, 5) == 0))
+            return &table[i];
+    }
+    return NULL;
+}
+
+static int read_variable(struct reading *r, struct text line)
+{
+    struct text name = text_cut(&line, '=');
+    const char *variable = arena_text(r->arena, name).ptr;
+    bool is_file;
+
+    const struct setting *s = find(name, &is_file);
+    if (!s)
+        return REFUSE(r, "%s is no setting of this version; see `duetd --help`.", variable);
+    if (r->seen[s - table])
+        return REFUSE(r, "%s is given twice, as a value and as a file.", s->variable);
+    r->seen[s - table] = true;
+    if (is_file && read_file(r, variable, line.ptr, &line) != 0)
+        return -1;
+    return set_value(r, s, line);
+}
+
+static int read_log_level(struct reading *r)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], r->settings->log_level) != 0)
+            continue;
+        r->settings->level = (enum log_level)i;
+        return 0;
+    }
+    return REFUSE(r, "DUET_LOG_LEVEL must be error, warn, info or debug.");
+}
+
+int settings_read(
+    char *const *environment,
+    struct arena *arena,
+    struct settings *ret,
+    char *why,
+    size_t why_size)
+{
+    struct reading r = {.arena = arena, .settings = ret, .why = why, .why_size = why_size};
+
+    set_defaults(ret);
+    for (; *environment; environment++)
+        if (strncmp(*environment, "DUET_", 5) == 0 && read_variable(&r, text_of(*environment)) != 0)
+            return -1;
+    if (ret->migrate_database_url[0] == '\0')
+        ret->migrate_database_url = ret->database_url;
+    return read_log_level(&r);
+}
+
+void settings_print(const struct settings *settings, struct buf *ret)
+{
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        const struct setting *s = &table[i];
+        const char *base = (const char *)settings + s->offset;
+        if (s->kind == KIND_NUMBER) {
+            buf_printf(ret, "%s=%lld", s->variable, (long long)*(const int64_t *)(const void *)base);
+            buf_printf(ret, "  # default %lld", (long long)s->fallback_number);
+        } else {
+            const char *value = *(const char *const *)(const void *)base;
+            bool hide = s->kind == KIND_SECRET && value[0];
+            buf_printf(ret, "%s=%s", s->variable, hide ? "(hidden)" : value);
+            buf_printf(ret, "  # default %s", s->fallback[0] ? s->fallback : "empty");
+        }
+        buf_printf(ret, "; %s\n", s->help);
+    }
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Writes a C file that holds other files as text, so that the program is one binary.
+
+    embed.py sql  OUT.c FILE...    src/store: every file of sql/, by its name below sql/
+    embed.py json OUT.c FILE       src/ops: the OpenAPI document
+"""
+import pathlib
+import sys
+
+
+def c_string(data: bytes) -> str:
+    """One C literal a line; '?' is escaped because of trigraphs."""
+    lines = []
+    for line in data.splitlines(keepends=True):
+        text = "".join(
+            chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in line
+        )
+        lines.append(f'    "{text}"')
+    return "\n".join(lines) or '    ""'
+
+
+def embed_sql(files: list[pathlib.Path]) -> str:
+    entries = []
+    for path in files:
+        below_sql = path.parts[len(path.parts) - path.parts[::-1].index("sql"):]
+        entries.append(f'{{"{"/".join(below_sql)}",\n{c_string(path.read_bytes())}}},')
+    body = "\n".join(entries)
+    return (
+        '#include "store/schema.h"\n\n'
+        f"const struct sql_file sql_bundle[] = {{\n{body}\n}};\n\n"
+        "const size_t sql_bundle_size = sizeof(sql_bundle) / sizeof(sql_bundle[0]);\n"
+    )
+
+
+def embed_json(files: list[pathlib.Path]) -> str:
+    return (
+        '#include "ops/openapi.h"\n\n'
+        f"const char openapi_json[] =\n{c_string(files[0].read_bytes())};\n\n"
+        "const size_t openapi_json_size = sizeof(openapi_json) - 1;\n"
+    )
+
+
+def main() -> None:
+    kind, out, *files = sys.argv[1:]
+    make = {"sql": embed_sql, "json": embed_json}[kind]
+    pathlib.Path(out).write_text(make([pathlib.Path(f) for f in files]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+#include "http/connections.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+/* How late a connection may be cut off. A walk over 10,000 entries takes some 20 microseconds. */
+#define WALK_EVERY_US (USEC_PER_SEC / 4)
+#define NO_DEADLINE INT64_MAX
+#define NO_SOCKET (-1)
+
+struct connection {
+    struct connections *owner;
+    struct connection *next_free;
+    int fd; /* NO_SOCKET in entries that are free; guarded by owner->lock */
+    /* Written by the thread that serves the connection, read by the reaper. */
+    atomic_int phase;
+    atomic_int_least64_t deadline_us; /* monotonic */
+};
+
+struct connections {
+    int64_t timeout_us[CONNECTION_PHASES];
+    size_t limit;
+    size_t soft_limit;
+    atomic_size_t count;
+
+    pthread_mutex_t lock; /* opening, closing and cutting off; never held for a change of phase */
+    pthread_cond_t stop_wanted;
+    bool stopping;
+    bool running; /* there is a thread to join */
+    pthread_t reaper;
+    struct connection *free; /* the one given back last comes first: entries in use stay in front */
+    size_t n_touched;        /* entries behind this were never in use */
+    struct connection entries[];
+};
+
+static int64_t deadline_of(const struct connections *connections, enum connection_phase phase)
+{
+    int64_t timeout_us = connections->timeout_us[phase];
+
+    return timeout_us ? clock_mono_us() + timeout_us : NO_DEADLINE;
+}
+
+/* Only if the deadline is still the one that was missed: the connection may have gone on to its next
+ * phase in this very moment. */
+static bool cut_off(struct connection *connection, int64_t now_us)
+{
+    int64_t deadline_us = atomic_load_explicit(&connection->deadline_us, memory_order_relaxed);
+
+    if (connection->fd == NO_SOCKET || deadline_us > now_us)
+        return false;
+    if (!atomic_compare_exchange_strong_explicit(
+            &connection->deadline_us, &deadline_us, NO_DEADLINE, memory_order_relaxed,
+            memory_order_relaxed))
+        return false;
+    shutdown(connection->fd, SHUT_RDWR);
+    return true;
+}
+
+static void cut_off_late(struct connections *connections, size_t cut[CONNECTION_PHASES])
+{
+    int64_t now_us = clock_mono_us();
+
+    for (size_t i = 0; i < connections->n_touched; i++) {
+        struct connection *connection = &connections->entries[i];
+        int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
+        if (cut_off(connection, now_us))
+            cut[phase]++;
+    }
+}
+
+/* Ends of idle connections are everyday and not worth a line. */
+static void log_cut(const size_t cut[CONNECTION_PHASES])
+{
+    if (cut[CONNECTION_HEAD] || cut[CONNECTION_BODY] || cut[CONNECTION_WORK] ||
+        cut[CONNECTION_REPLY])
+        log_event(
+            LOG_INFO, "connections_cut", LOG_INT("head", cut[CONNECTION_HEAD]),
+            LOG_INT("body", cut[CONNECTION_BODY]), LOG_INT("work", cut[CONNECTION_WORK]),
+            LOG_INT("reply", cut[CONNECTION_REPLY]));
+}
+
+static void wait_for_next_walk(struct connections *connections)
+{
+    int64_t until_us = clock_mono_us() + WALK_EVERY_US;
+    struct timespec until = {until_us / USEC_PER_SEC, until_us % USEC_PER_SEC * 1000};
+
+    while (!connections->stopping)
+        if (pthread_cond_timedwait(&connections->stop_wanted, &connections->lock, &until) != 0)
+            return;
+}
+
+static void *reap(void *argument)
+{
+    struct connections *connections = argument;
+
+    pthread_mutex_lock(&connections->lock);
+    while (!connections->stopping) {
+        size_t cut[CONNECTION_PHASES] = {0};
+        cut_off_late(connections, cut);
+        log_cut(cut);
+        wait_for_next_walk(connections);
+    }
+    pthread_mutex_unlock(&connections->lock);
+    return NULL;
+}
+
+struct connections *connections_new(
+    size_t limit, size_t soft_limit, const int64_t timeout_us[CONNECTION_PHASES])
+{
+    struct connections *connections =
+        mem_alloc(sizeof(*connections) + limit * sizeof(connections->entries[0]));
+    pthread_condattr_t monotonic;
+
+    connections->limit = limit;
+    connections->soft_limit = soft_limit;
+    memcpy(connections->timeout_us, timeout_us, sizeof(connections->timeout_us));
+    pthread_mutex_init(&connections->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&connections->stop_wanted, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    connections->running = pthread_create(&connections->reaper, NULL, reap, connections) == 0;
+    if (!connections->running) {
+        connections_free(connections);
+        return NULL;
+    }
+    return connections;
+}
+
+void connections_stop(struct connections *connections)
+{
+    if (!connections->running)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    connections->stopping = true;
+    pthread_cond_signal(&connections->stop_wanted);
+    pthread_mutex_unlock(&connections->lock);
+    pthread_join(connections->reaper, NULL);
+    connections->running = false;
+}
+
+void connections_free(struct connections *connections)
+{
+    if (!connections)
+        return;
+    connections_stop(connections);
+    pthread_cond_destroy(&connections->stop_wanted);
+    pthread_mutex_destroy(&connections->lock);
+    free(connections);
+}
+
+/* With the lock held. */
+static struct connection *take_entry(struct connections *connections)
+{
+    struct connection *connection = connections->free;
+
+    if (connection) {
+        connections->free = connection->next_free;
+        return connection;
+    }
+    if (connections->n_touched == connections->limit)
+        return NULL;
+    return &connections->entries[connections->n_touched++];
+}
+
+struct connection *connections_open(struct connections *connections, int fd)
+{
+    pthread_mutex_lock(&connections->lock);
+    struct connection *connection = take_entry(connections);
+    if (connection) {
+        connection->owner = connections;
+        connection->fd = fd;
+        atomic_store_explicit(&connection->phase, CONNECTION_HEAD, memory_order_relaxed);
+        atomic_store_explicit(
+            &connection->deadline_us, deadline_of(connections, CONNECTION_HEAD),
+            memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&connections->lock);
+
+    if (connection)
+        atomic_fetch_add_explicit(&connections->count, 1, memory_order_relaxed);
+    else
+        shutdown(fd, SHUT_RDWR);
+    return connection;
+}
+
+void connections_close(struct connections *connections, struct connection *connection)
+{
+    if (!connection)
+        return;
+    pthread_mutex_lock(&connections->lock);
+    connection->fd = NO_SOCKET;
+    connection->next_free = connections->free;
+    connections->free = connection;
+    pthread_mutex_unlock(&connections->lock);
+    atomic_fetch_sub_explicit(&connections->count, 1, memory_order_relaxed);
+}
+
+void connections_phase(struct connection *connection, enum connection_phase phase)
+{
+    if (!connection || atomic_load_explicit(&connection->phase, memory_order_relaxed) == (int)phase)
+        return;
+    atomic_store_explicit(&connection->phase, phase, memory_order_relaxed);
+    atomic_store_explicit(
+        &connection->deadline_us, deadline_of(connection->owner, phase), memory_order_relaxed);
+}
+
+size_t connections_count(const struct connections *connections)
+{
+    return atomic_load_explicit(&connections->count, memory_order_relaxed);
+}
+
+bool connections_over_soft_limit(const struct connections *connections)
+{
+    return connections_count(connections) > connections->soft_limit;
+}

@@ -1,0 +1,513 @@
+#include "http/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "http/gate.h"
+#include "http/reply.h"
+#include "http/router.h"
+#include "ops/dispatch.h"
+
+#define BODY_BYTES_MAX (INT64_C(1) << 20)
+#define REPLY_BYTES_MAX (64u << 20)
+
+enum stage {
+    STAGE_HEAD,      /* libmicrohttpd has the head; nothing was looked at */
+    STAGE_BODY,      /* the head was allowed; the body, if any, is arriving */
+    STAGE_SUSPENDED, /* the operation owns the exchange */
+    STAGE_DONE,      /* the operation has ended: `result` and `op` are to be answered */
+    STAGE_ANSWERED,
+};
+
+struct exchange {
+    struct server *server;
+    struct MHD_Connection *connection;
+    struct connection *watched;
+    struct arena *arena;
+    struct text target;
+    const char *method;
+    int64_t begun_us;
+    enum stage stage;
+    bool counted; /* in metrics.in_flight */
+
+    struct gate gate;
+    struct match match;
+    struct err err;
+    struct text request_id;
+
+    struct buf body;
+    size_t n_body_bytes; /* arrived, kept or not */
+    json_t *json;
+
+    struct op op;
+    int result;
+};
+
+/* ---- life ---- */
+
+struct exchange *exchange_new(
+    struct server *server, struct MHD_Connection *connection, struct connection *watched, const char *target)
+{
+    struct arena *arena = arena_new();
+    struct exchange *e = arena_alloc(arena, sizeof(*e));
+
+    e->server = server;
+    e->connection = connection;
+    e->watched = watched;
+    e->arena = arena;
+    e->target = arena_text(arena, text_of(target));
+    e->begun_us = clock_mono_us();
+    err_init(&e->err, arena);
+    buf_init(&e->body, BODY_BYTES_MAX);
+    connections_phase(watched, CONNECTION_HEAD);
+    return e;
+}
+
+static void drop_body(struct exchange *e)
+{
+    atomic_fetch_sub(&e->server->services->metrics->body_bytes, (int64_t)e->body.len);
+    buf_done(&e->body);
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    connections_phase(exchange->watched, CONNECTION_IDLE);
+    drop_body(exchange);
+    json_decref(exchange->json);
+    if (exchange->counted)
+        atomic_fetch_sub(&exchange->server->services->metrics->in_flight, 1);
+    arena_free(exchange->arena);
+}
+
+/* ---- the reply ---- */
+
+static const struct operation *operation_of(const struct exchange *e)
+{
+    return e->match.route ? e->match.route->operation : NULL;
+}
+
+static bool is_write(const struct exchange *e)
+{
+    return strcmp(e->method, "GET") != 0 && strcmp(e->method, "HEAD") != 0;
+}
+
+/* Repeating it cannot apply it twice: it has a key, or its method is idempotent. */
+static bool is_repeatable(const struct exchange *e)
+{
+    return strcmp(e->method, "POST") != 0 || text_present(e->gate.idempotency_key) ||
+           json_object_get(e->json, "client_id");
+}
+
+static void count_and_log(const struct exchange *e, int status, const char *code)
+{
+    int64_t took_us = clock_mono_us() - e->begun_us;
+    struct metrics *metrics = e->server->services->metrics;
+    const struct operation *operation = operation_of(e);
+
+    if (operation) {
+        size_t index = (size_t)(e->match.route - routes);
+        histogram_add(&metrics->operations[index].latency_us, &latency_bounds_us, took_us);
+        atomic_fetch_add_explicit(
+            &metrics->operations[index].by_status[status], 1, memory_order_relaxed);
+    }
+    log_event(
+        LOG_INFO,
+        "request",
+        LOG_TEXT("request_id", e->request_id),
+        LOG_STR("method", e->method),
+        LOG_STR("operation", operation ? operation->name : NULL),
+        LOG_TEXT("subject", e->op.caller.subject),
+        LOG_INT("status", status),
+        LOG_STR("code", code),
+        LOG_INT("us", took_us),
+        LOG_INT("database_us", e->op.database_us));
+}
+
+static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct reply_context *context)
+{
+    context->request_id = e->request_id;
+    context->accept_encoding = e->gate.accept_encoding;
+    context->close |= atomic_load(&e->server->services->stopping);
+    struct MHD_Response *response = reply_make(reply, context);
+    if (!response)
+        return MHD_NO;
+    e->stage = STAGE_ANSWERED;
+    connections_phase(e->watched, CONNECTION_REPLY);
+    enum MHD_Result result =
+        MHD_queue_response(e->connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* `close`: the rest of what the client sends is not to be looked at. */
+static enum MHD_Result answer_error(struct exchange *e, bool close)
+{
+    const struct err_info *info = err_info(e->err.code);
+    struct reply reply = {
+        .status = info->status,
+        .content_type = "application/problem+json",
+        .body = reply_problem(&e->err, e->request_id, is_write(e), is_repeatable(e)),
+    };
+    struct reply_context context = {
+        .allow = e->match.allow[0] ? e->match.allow : NULL,
+        .close = close,
+        .retry_after_s = e->err.retry_after_s,
+    };
+
+    if (!reply.body)
+        return MHD_NO;
+    reply.body_size = strlen(reply.body);
+    count_and_log(e, info->status, info->code);
+    return queue(e, &reply, &context);
+}
+
+static int add_to_buf(const char *bytes, size_t size, void *buf)
+{
+    buf_add(buf, bytes, size);
+    return 0;
+}
+
+/* "/v1/users/{id}" with the value of the member `id` of the reply, percent-encoded. */
+static const char *fill_location(struct exchange *e, const char *pattern, const json_t *json)
+{
+    const char *open = strchr(pattern, '{');
+    const char *close = open ? strchr(open, '}') : NULL;
+    struct buf b;
+
+    if (!close)
+        return pattern;
+    buf_init(&b, 1024);
+    buf_add(&b, pattern, (size_t)(open - pattern));
+    const char *name = arena_text(e->arena, (struct text){open + 1, (size_t)(close - open) - 1}).ptr;
+    for (const char *p = json_string_value(json_object_get(json, name)); p && *p; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+                     strchr("-._~", *p);
+        buf_printf(&b, plain ? "%c" : "%%%02X", (unsigned char)*p);
+    }
+    buf_text(&b, text_of(close + 1));
+    const char *location = arena_text(e->arena, buf_as_text(&b)).ptr;
+    buf_done(&b);
+    return location;
+}
+
+static int encode_body(
+    struct exchange *e, const struct operation *operation, struct reply *reply, struct reply_context *c)
+{
+    struct buf b;
+    json_t *json = fields_encode(&operation->out, e->op.out);
+
+    buf_init(&b, REPLY_BYTES_MAX);
+    bool failed = !json || json_dump_callback(
+                               json, add_to_buf, &b, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0;
+    if (reply->status == MHD_HTTP_CREATED && operation->location)
+        c->location = fill_location(e, operation->location, json);
+    json_decref(json);
+    if (failed || b.failed) {
+        buf_done(&b);
+        return err_set(&e->err, ERR_INTERNAL, "the reply cannot be written as JSON");
+    }
+    reply->content_type = "application/json; charset=utf-8";
+    reply->body = b.ptr;
+    reply->body_size = b.len;
+    return 0;
+}
+
+static bool has_list(const struct fields *fields)
+{
+    for (const struct field *field = fields->list; field && field->kind; field++)
+        if (field->kind == FIELD_KIND_LIST)
+            return true;
+    return false;
+}
+
+static enum MHD_Result answer(struct exchange *e)
+{
+    const struct operation *operation = operation_of(e);
+    struct reply reply = {.status = e->match.route->success};
+    struct reply_context context = {.replayed = e->op.replayed};
+
+    if (e->result != 0)
+        return answer_error(e, false);
+    if (reply.status == MHD_HTTP_CREATED && e->op.found)
+        reply.status = MHD_HTTP_OK;
+    if (operation->content_type) {
+        reply.content_type = operation->content_type;
+        reply.fixed = e->op.raw;
+    } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {
+        return answer_error(e, false);
+    }
+    if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out)) {
+        context.etag = true;
+        context.if_none_match = e->gate.if_none_match;
+    }
+    count_and_log(e, reply.status, NULL);
+    return queue(e, &reply, &context);
+}
+
+/* ---- the head ---- */
+
+struct headers {
+    struct gate_header list[GATE_HEADERS + 1];
+    size_t n;
+};
+
+static enum MHD_Result collect_header(
+    void *headers, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t size)
+{
+    struct headers *h = headers;
+
+    (void)kind;
+    if (h->n > GATE_HEADERS)
+        return MHD_NO;
+    h->list[h->n++] = (struct gate_header){{name, name_size}, {value ? value : "", value ? size : 0}};
+    return MHD_YES;
+}
+
+static int pass_gate(struct exchange *e, const char *version)
+{
+    struct headers headers = {.n = 0};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    MHD_get_connection_values_n(e->connection, MHD_HEADER_KIND, collect_header, &headers);
+    const struct gate_head head = {
+        .method = text_of(e->method),
+        .version = text_of(version),
+        .headers = headers.list,
+        .n_headers = headers.n,
+        .target_bytes = e->target.len,
+        .size = info ? info->header_size : 0,
+    };
+    return gate_check(&head, BODY_BYTES_MAX, &e->gate, &e->err);
+}
+
+/* The client's own id, or one that no other request of any server has. */
+static void name_request(struct exchange *e)
+{
+    if (text_present(e->gate.request_id)) {
+        e->request_id = arena_text(e->arena, e->gate.request_id);
+        return;
+    }
+    unsigned long long number = atomic_fetch_add(&e->server->n_requests, 1);
+    e->request_id =
+        text_of(arena_printf(e->arena, "%s%08llx", e->server->request_id_prefix, number));
+}
+
+static int authenticate(struct exchange *e)
+{
+    const struct route *route = e->match.route;
+    struct caller *caller = &e->op.caller;
+
+    if (route->scope == SCOPE_PUBLIC)
+        return 0;
+    struct text token = token_of_authorization(e->gate.authorization);
+    if (!text_present(token))
+        return err_set(&e->err, ERR_UNAUTHENTICATED, "an Authorization: Bearer header is needed");
+    if (token_verify(e->server->tokens, token, e->arena, caller, &e->err) != 0)
+        return -1;
+    if (caller_is_user(caller) ? route->own != OWN_NONE : caller_allows(caller, route->scope))
+        return 0;
+    return err_set(
+        &e->err,
+        ERR_FORBIDDEN,
+        caller_is_user(caller) ? "a user token cannot do this" : "the scope %s is needed",
+        scope_text(route->scope));
+}
+
+static int check_crowd(struct exchange *e)
+{
+    if (!connections_over_soft_limit(e->server->connections))
+        return 0;
+    e->err.retry_after_s = 1;
+    return err_plain(&e->err, ERR_TOO_MANY_CONNECTIONS);
+}
+
+static enum MHD_Result take_head(struct exchange *e, const char *method, const char *version)
+{
+    e->method = arena_text(e->arena, text_of(method)).ptr;
+    e->counted = true;
+    atomic_fetch_add(&e->server->services->metrics->in_flight, 1);
+    int gate = pass_gate(e, version);
+    name_request(e);
+    if (gate != 0 || check_crowd(e) != 0)
+        return answer_error(e, true);
+    bool allowed =
+        router_match(routes, n_routes, e->method, e->target, e->arena, &e->match, &e->err) == 0 &&
+        authenticate(e) == 0;
+    /* With a body on its way the connection cannot be used again: the refusal goes out before it. */
+    if (!allowed)
+        return answer_error(e, e->gate.has_body);
+    e->stage = STAGE_BODY;
+    connections_phase(e->watched, CONNECTION_BODY);
+    return MHD_YES;
+}
+
+/* ---- the body ---- */
+
+/* A body that is too large is read to its end, and not kept, so that the client reads the answer; one
+ * that goes on beyond twice the limit is cut off. */
+static enum MHD_Result take_body(struct exchange *e, const char *upload, size_t *upload_size)
+{
+    struct metrics *metrics = e->server->services->metrics;
+    int64_t budget = e->server->services->settings->body_memory_mib << 20;
+    size_t size = *upload_size;
+
+    e->n_body_bytes += size;
+    *upload_size = 0;
+    if (e->n_body_bytes > 2 * BODY_BYTES_MAX)
+        return MHD_NO;
+    if (e->err.code != ERR_NONE)
+        return MHD_YES;
+    if (e->n_body_bytes > BODY_BYTES_MAX) {
+        drop_body(e);
+        err_set(&e->err, ERR_BODY_TOO_LARGE, "a body may have %d bytes", (int)BODY_BYTES_MAX);
+        return MHD_YES;
+    }
+    if (atomic_fetch_add(&metrics->body_bytes, (int64_t)size) + (int64_t)size > budget) {
+        atomic_fetch_sub(&metrics->body_bytes, (int64_t)size);
+        drop_body(e);
+        e->err.retry_after_s = 1;
+        err_set(&e->err, ERR_OVERLOADED, "too many bodies are arriving");
+        return MHD_YES;
+    }
+    buf_add(&e->body, upload, size);
+    return MHD_YES;
+}
+
+/* ---- the operation ---- */
+
+static struct text header_value(void *exchange, const char *name)
+{
+    const struct exchange *e = exchange;
+
+    /* The one header that is a field of an operation. */
+    return strcmp(name, "Idempotency-Key") == 0 ? e->gate.idempotency_key : TEXT_ABSENT;
+}
+
+static int decode(struct exchange *e)
+{
+    const struct operation *operation = operation_of(e);
+
+    if (e->err.code != ERR_NONE)
+        return -1;
+    if (e->body.len && fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
+        return -1;
+    drop_body(e); /* the tree has copies of all */
+    const struct field_source source = {
+        .path = e->match.path,
+        .n_path = e->match.n_path,
+        .query = e->match.query,
+        .n_query = e->match.n_query,
+        .header = header_value,
+        .context = e,
+        .body = e->json,
+    };
+    e->op.body = e->json;
+    e->op.in = arena_alloc(e->arena, operation->in.size);
+    e->op.out = arena_alloc(e->arena, operation->out.size);
+    return fields_decode(&operation->in, &source, e->arena, e->op.in, &e->err);
+}
+
+static const struct text *own_field(const struct exchange *e)
+{
+    const char *name = e->match.route->own == OWN_PATH_USER ? "user" : "from";
+
+    for (const struct field *f = operation_of(e)->in.list; f->kind; f++)
+        if (strcmp(f->name, name) == 0)
+            return (const struct text *)(const void *)((const char *)e->op.in + f->offset);
+    return NULL;
+}
+
+/* A user token acts for its own user only. */
+static int authorize(struct exchange *e)
+{
+    if (e->match.route->scope == SCOPE_PUBLIC || !caller_is_user(&e->op.caller))
+        return 0;
+    const struct text *own = own_field(e);
+    if (own && text_equal(*own, e->op.caller.subject))
+        return 0;
+    return err_set(&e->err, ERR_FORBIDDEN, "the token belongs to another user");
+}
+
+/* From the thread that ended the operation, which may be this very one. After the resumption the
+ * exchange belongs to the HTTP thread again and may be gone. */
+static void resume(struct op *op, int result)
+{
+    struct exchange *e = op->owner;
+    struct server *server = e->server;
+    struct MHD_Connection *connection = e->connection;
+
+    e->result = result;
+    e->stage = STAGE_DONE;
+    atomic_fetch_sub(&server->n_suspended, 1);
+    MHD_resume_connection(connection);
+}
+
+static void finish_here(struct op *op, int result)
+{
+    struct exchange *e = op->owner;
+
+    e->result = result;
+    e->stage = STAGE_DONE;
+}
+
+static void prepare_op(struct exchange *e)
+{
+    struct services *services = e->server->services;
+
+    e->op.operation = operation_of(e);
+    e->op.services = services;
+    e->op.arena = e->arena;
+    e->op.err = &e->err;
+    e->op.index = (size_t)(e->match.route - routes);
+    e->op.owner = e;
+    e->op.deadline_us = clock_mono_us() + services->settings->request_timeout_s * USEC_PER_SEC;
+}
+
+static enum MHD_Result run(struct exchange *e)
+{
+    connections_phase(e->watched, CONNECTION_WORK);
+    prepare_op(e);
+    if (decode(e) != 0 || authorize(e) != 0)
+        return answer_error(e, false);
+    if (e->op.operation->lane == LANE_HTTP) {
+        e->op.done = finish_here;
+        op_dispatch(&e->op);
+        return answer(e);
+    }
+    /* Suspended first and handed over second: the other way round it could be resumed too early. */
+    e->op.done = resume;
+    e->stage = STAGE_SUSPENDED;
+    atomic_fetch_add(&e->server->n_suspended, 1);
+    MHD_suspend_connection(e->connection);
+    op_dispatch(&e->op);
+    return MHD_YES;
+}
+
+enum MHD_Result exchange_handle(
+    struct exchange *exchange,
+    const char *method,
+    const char *version,
+    const char *upload,
+    size_t *upload_size)
+{
+    switch (exchange->stage) {
+    case STAGE_HEAD:
+        return take_head(exchange, method, version);
+    case STAGE_BODY:
+        if (*upload_size)
+            return take_body(exchange, upload, upload_size);
+        return run(exchange);
+    case STAGE_DONE:
+        return answer(exchange);
+    case STAGE_SUSPENDED:
+    case STAGE_ANSWERED:
+        break;
+    }
+    return MHD_NO;
+}

@@ -1,0 +1,214 @@
+#include "http/reply.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/memory.h"
+
+/* ---- problem documents ---- */
+
+static json_t *encode_fields(const struct err *err)
+{
+    json_t *array = json_array();
+
+    for (const struct err_field *field = err->fields; field; field = field->next)
+        json_array_append_new(
+            array, json_pack("{s:s, s:s}", "pointer", field->pointer, "detail", field->detail));
+    return array;
+}
+
+char *reply_problem(const struct err *err, struct text request_id, bool is_write, bool repeatable)
+{
+    const struct err_info *info = err_info(err->code);
+    bool unknown = err->outcome == ERR_OUTCOME_UNKNOWN;
+    char type[128];
+
+    snprintf(type, sizeof(type), "/problems/%s", info->code);
+    json_t *problem = json_pack(
+        "{s:s, s:s, s:i, s:s, s:s%, s:b}",
+        "type",
+        type,
+        "title",
+        info->title,
+        "status",
+        info->status,
+        "code",
+        info->code,
+        "request_id",
+        request_id.ptr,
+        request_id.len,
+        "retryable",
+        err_is_transient(err->code) && (repeatable || !unknown));
+    if (is_write)
+        json_object_set_new(problem, "outcome", json_string(unknown ? "unknown" : "not_applied"));
+    if (err->detail && err->detail[0])
+        json_object_set_new(problem, "detail", json_string(err->detail));
+    if (err->fields)
+        json_object_set_new(problem, "errors", encode_fields(err));
+    char *text = json_dumps(problem, JSON_COMPACT);
+    json_decref(problem);
+    return text;
+}
+
+/* ---- gzip ---- */
+
+#define GZIP_FROM_BYTES 1024
+#define GZIP_WINDOW_BITS (15 + 16) /* 16: with gzip's head and tail */
+
+/* "gzip" as one of the codings, not with a weight of 0. */
+static bool accepts_gzip(struct text accept_encoding)
+{
+    while (text_present(accept_encoding)) {
+        struct text weight = text_cut(&accept_encoding, ',');
+        struct text coding = text_trim(text_cut(&weight, ';'));
+        if (!text_equal_nocase(coding, TEXT("gzip")))
+            continue;
+        weight = text_trim(text_present(weight) ? weight : TEXT(""));
+        bool refused = weight.len >= 3 && strspn(weight.ptr + 2, "0.") >= weight.len - 2;
+        return !refused;
+    }
+    return false;
+}
+
+/* The body in less room; false when it is not worth it. */
+static bool compress_body(struct reply *reply)
+{
+    z_stream stream = {0};
+
+    if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) !=
+        Z_OK)
+        return false;
+    size_t room = reply->body_size;
+    char *body = mem_alloc(room);
+    stream.next_in = (Bytef *)reply->body;
+    stream.avail_in = (uInt)reply->body_size;
+    stream.next_out = (Bytef *)body;
+    stream.avail_out = (uInt)room;
+    int result = deflate(&stream, Z_FINISH);
+    size_t size = stream.total_out;
+    deflateEnd(&stream);
+    if (result != Z_STREAM_END) {
+        free(body);
+        return false;
+    }
+    free(reply->body);
+    reply->body = body;
+    reply->body_size = size;
+    return true;
+}
+
+/* ---- entity tags ---- */
+
+#define ETAG_BYTES 64
+
+static void make_etag(const struct reply *reply, char ret[ETAG_BYTES])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+
+    EVP_Digest(reply->body, reply->body_size, digest, &length, EVP_sha256(), NULL);
+    size_t used = (size_t)snprintf(ret, ETAG_BYTES, "W/\"");
+    for (size_t i = 0; i < 16; i++)
+        used += (size_t)snprintf(ret + used, ETAG_BYTES - used, "%02x", digest[i]);
+    snprintf(ret + used, ETAG_BYTES - used, "\"");
+}
+
+/* By the weak comparison that If-None-Match asks for. */
+static bool matches(struct text if_none_match, const char *etag)
+{
+    struct text tag = text_of(etag + 2);
+
+    while (text_present(if_none_match)) {
+        struct text one = text_trim(text_cut(&if_none_match, ','));
+        if (one.len > 2 && memcmp(one.ptr, "W/", 2) == 0) {
+            one.ptr += 2;
+            one.len -= 2;
+        }
+        if (text_equal(one, TEXT("*")) || text_equal(one, tag))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the response ---- */
+
+struct heading {
+    struct MHD_Response *response;
+    bool failed;
+};
+
+static void add_header(struct heading *h, const char *name, const char *value)
+{
+    /* It refuses what would break out of the header: a reply without it would be another one. */
+    if (value && MHD_add_response_header(h->response, name, value) != MHD_YES)
+        h->failed = true;
+}
+
+static void add_headers(struct heading *h, const struct reply *reply, const struct reply_context *c)
+{
+    char retry_after[16];
+
+    add_header(h, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
+    add_header(h, "X-Request-Id", c->request_id.ptr);
+    add_header(h, MHD_HTTP_HEADER_CACHE_CONTROL, c->etag ? "private, no-cache" : "no-store");
+    add_header(h, "X-Content-Type-Options", "nosniff");
+    add_header(h, MHD_HTTP_HEADER_LOCATION, c->location);
+    add_header(h, MHD_HTTP_HEADER_ALLOW, c->allow);
+    if (reply->status == MHD_HTTP_UNAUTHORIZED)
+        add_header(h, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (c->replayed)
+        add_header(h, "Idempotency-Replayed", "true");
+    if (c->close)
+        add_header(h, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (c->retry_after_s) {
+        snprintf(retry_after, sizeof(retry_after), "%d", c->retry_after_s);
+        add_header(h, MHD_HTTP_HEADER_RETRY_AFTER, retry_after);
+    }
+}
+
+static void own_body(struct reply *reply)
+{
+    if (!reply->body && text_present(reply->fixed)) {
+        reply->body = mem_alloc(reply->fixed.len + 1);
+        memcpy(reply->body, reply->fixed.ptr, reply->fixed.len);
+        reply->body_size = reply->fixed.len;
+    }
+}
+
+struct MHD_Response *reply_make(struct reply *reply, const struct reply_context *context)
+{
+    char etag[ETAG_BYTES] = "";
+    bool compressed = false;
+
+    own_body(reply);
+    if (context->etag) {
+        make_etag(reply, etag);
+        if (matches(context->if_none_match, etag)) {
+            reply->status = MHD_HTTP_NOT_MODIFIED;
+            reply->content_type = NULL;
+            reply->body_size = 0;
+        }
+    }
+    if (reply->body_size >= GZIP_FROM_BYTES && accepts_gzip(context->accept_encoding))
+        compressed = compress_body(reply);
+    struct heading h = {
+        MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE), false};
+    if (!h.response) {
+        free(TAKE(reply->body));
+        return NULL;
+    }
+    reply->body = NULL;
+    add_headers(&h, reply, context);
+    add_header(&h, MHD_HTTP_HEADER_ETAG, etag[0] ? etag : NULL);
+    add_header(&h, MHD_HTTP_HEADER_CONTENT_ENCODING, compressed ? "gzip" : NULL);
+    if (context->etag || compressed)
+        add_header(&h, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
+    if (!h.failed)
+        return h.response;
+    MHD_destroy_response(h.response);
+    return NULL;
+}

@@ -1,0 +1,369 @@
+#include "ops/message.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#include "base/op.h"
+#include "ops/elements.h"
+#include "ops/services.h"
+
+static const char *const kinds[] = {"chat", "system", "custom_system", NULL};
+static const char *const states[] = {"sent", "recalled", NULL};
+
+static const struct field message_list_of_fields[] = {
+    FIELD_MESSAGE_ID(struct message, id),
+    FIELD_TEXT(struct message, from),
+    FIELD_TEXT(struct message, to),
+    FIELD_TEXT(struct message, kind, .one_of = kinds),
+    FIELD_VARIANTS(struct message, elements, .variants = element_types),
+    FIELD_TEXT(struct message, custom_data),
+    FIELD_TIME(struct message, sent_at),
+    FIELD_TEXT(struct message, sent_by),
+    FIELD_OBJECT(struct message, sender_profile, struct profile, .of = &profile_fields),
+    FIELD_TEXT(struct message, state, .one_of = states),
+    FIELD_TIME(struct message, edited_at),
+    FIELD_END,
+};
+
+const struct fields message_fields = FIELDS(message_list_of_fields, struct message);
+
+/* ---- message_send ---- */
+
+struct message_push {
+    struct text title;
+    struct text body;
+    struct text extension;
+};
+
+static const struct field message_push_list[] = {
+    FIELD_TEXT(struct message_push, title, .max = 256, .omit_absent = true),
+    FIELD_TEXT(struct message_push, body, .max = 1024, .multiline = true, .omit_absent = true),
+    FIELD_TEXT(struct message_push, extension, .max = 2048, .multiline = true, .omit_absent = true),
+    FIELD_END,
+};
+
+static const struct fields message_push_fields = FIELDS(message_push_list, struct message_push);
+
+struct message_options {
+    int64_t store_seconds;
+    bool sync_to_sender;
+    bool count_unread;
+    bool update_recents;
+    bool push;
+    bool enforce_policy;
+};
+
+static const struct field message_options_list[] = {
+    FIELD_INT(
+        struct message_options,
+        store_seconds,
+        .max = MESSAGE_KEPT_SECONDS,
+        .fallback = MESSAGE_KEPT_SECONDS,
+        .has_fallback = true),
+    FIELD_BOOL(struct message_options, sync_to_sender, .fallback = true, .has_fallback = true),
+    FIELD_BOOL(struct message_options, count_unread, .fallback = true, .has_fallback = true),
+    FIELD_BOOL(struct message_options, update_recents, .fallback = true, .has_fallback = true),
+    FIELD_BOOL(struct message_options, push, .fallback = true, .has_fallback = true),
+    FIELD_BOOL(struct message_options, enforce_policy, .has_fallback = true),
+    FIELD_END,
+};
+
+static const struct fields message_options_fields =
+    FIELDS(message_options_list, struct message_options);
+
+struct message_send {
+    struct text from;
+    struct text to;
+    json_t *elements;
+    struct text text;
+    struct text custom_data;
+    struct text client_id;
+    struct message_push push;
+    struct message_options options;
+    struct text idempotency_key;
+};
+
+static const struct field message_send_fields[] = {
+    FIELD_TEXT(struct message_send, from, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXT(struct message_send, to, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_VARIANTS(
+        struct message_send,
+        elements,
+        .min = 1,
+        .max = MESSAGE_ELEMENTS_MAX,
+        .variants = element_types),
+    FIELD_TEXT(
+        struct message_send, text, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
+    FIELD_TEXT(struct message_send, custom_data, .max = 4096, .multiline = true),
+    FIELD_TEXT(struct message_send, client_id, .min = 1, .max = 64, .visible_ascii = true),
+    FIELD_OBJECT(struct message_send, push, struct message_push, .of = &message_push_fields),
+    FIELD_OBJECT(
+        struct message_send, options, struct message_options, .of = &message_options_fields),
+    FIELD_TEXT(
+        struct message_send,
+        idempotency_key,
+        .from = IN_HEADER,
+        .header = "Idempotency-Key",
+        .min = 1,
+        .max = 64,
+        .visible_ascii = true),
+    FIELD_END,
+};
+
+static void release_json(void *json)
+{
+    json_decref(json);
+}
+
+/* `text` stands for one text element. */
+static void text_to_elements(struct op *op, struct message_send *in)
+{
+    json_t *element = json_object();
+
+    json_object_set_new(element, "type", json_string("text"));
+    json_object_set_new(element, "text", json_stringn(in->text.ptr, in->text.len));
+    in->elements = json_array();
+    json_array_append_new(in->elements, element);
+    arena_defer(op->arena, release_json, in->elements);
+}
+
+static int message_send_check(struct op *op)
+{
+    struct message_send *in = op->in;
+
+    if (text_equal(in->from, in->to))
+        return err_field(op->err, ERR_INVALID_REQUEST, "/to", "is the sender itself");
+    if (in->elements && text_present(in->text))
+        return err_field(
+            op->err, ERR_INVALID_REQUEST, "/text", "stands in place of elements: give one of them");
+    if (!in->elements && !text_present(in->text))
+        return err_field(op->err, ERR_INVALID_REQUEST, "/elements", "is missing");
+    if (!in->elements)
+        text_to_elements(op, in);
+    /* A user's own token never gets round the receiver's wishes. */
+    in->options.enforce_policy |= caller_is_user(&op->caller);
+    return 0;
+}
+
+static struct text dump(struct arena *arena, const json_t *json, size_t flags)
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15) | flags);
+
+    if (!text)
+        return TEXT_ABSENT;
+    arena_defer(arena, free, text);
+    return text_of(text);
+}
+
+static struct text push_text(struct op *op, const struct message_push *push)
+{
+    bool any = text_present(push->title) || text_present(push->body) || text_present(push->extension);
+
+    if (!any)
+        return TEXT_ABSENT;
+    json_t *json = fields_encode(&message_push_fields, push);
+    arena_defer(op->arena, release_json, json);
+    return dump(op->arena, json, 0);
+}
+
+static int64_t option_bits(const struct message_options *options)
+{
+    return (options->sync_to_sender ? SEND_SYNC_TO_SENDER : 0) |
+           (options->count_unread ? SEND_COUNT_UNREAD : 0) |
+           (options->update_recents ? SEND_UPDATE_RECENTS : 0) | (options->push ? SEND_PUSH : 0) |
+           (options->enforce_policy ? SEND_ENFORCE_POLICY : 0);
+}
+
+/* Whether two requests with one key are the same one: by their JSON, not by its spelling. */
+static struct text request_hash(struct op *op)
+{
+    struct text body = dump(op->arena, op->body, JSON_SORT_KEYS);
+    unsigned char *digest = arena_alloc(op->arena, EVP_MAX_MD_SIZE);
+    unsigned length = 0;
+
+    EVP_Digest(body.ptr, body.len, digest, &length, EVP_sha256(), NULL);
+    return (struct text){(const char *)digest, length};
+}
+
+static void show_message(struct op *op, const struct send *send)
+{
+    const struct message_send *in = op->in;
+    struct message *out = op->out;
+
+    *out = (struct message){
+        .id = send->id,
+        .from = in->from,
+        .to = in->to,
+        .kind = TEXT("chat"),
+        .elements = in->elements,
+        .custom_data = in->custom_data,
+        .sent_at = send->id.sent_at,
+        .sent_by = op->caller.subject,
+        .sender_profile = {send->sender_nick, send->sender_avatar_url},
+        .state = TEXT("sent"),
+        .edited_at = FIELD_ABSENT,
+    };
+}
+
+/* The message as an earlier request has stored it. */
+static int show_stored(struct op *op, const struct send *send)
+{
+    struct message *out = op->out;
+    struct text elements = send->stored_elements;
+
+    out->elements = json_loadb(elements.ptr, elements.len, 0, NULL);
+    if (!out->elements)
+        return err_set(op->err, ERR_INTERNAL, "the stored message cannot be read");
+    arena_defer(op->arena, release_json, out->elements);
+    out->custom_data = send->stored_custom_data;
+    out->sent_by = send->stored_sent_by;
+    out->state = send->stored_state;
+    out->edited_at = send->stored_edited_at;
+    op->found = true;
+    op->replayed = true;
+    return 0;
+}
+
+static void message_send_done(struct send *send, int result)
+{
+    struct op *op = send->owner;
+
+    op->database_us = send->database_us;
+    if (result == 0) {
+        show_message(op, send);
+        if (send->replayed)
+            result = show_stored(op, send);
+    }
+    op->done(op, result);
+}
+
+static int message_send_run(struct op *op)
+{
+    const struct message_send *in = op->in;
+    struct send *send = arena_alloc(op->arena, sizeof(*send));
+
+    *send = (struct send){
+        .from = in->from,
+        .to = in->to,
+        .elements = dump(op->arena, in->elements, 0),
+        .custom_data = in->custom_data,
+        .push = push_text(op, &in->push),
+        .client_id = in->client_id,
+        .sent_by = op->caller.subject,
+        .idempotency_key = in->idempotency_key,
+        .store_seconds = in->options.store_seconds,
+        .options = option_bits(&in->options),
+        .deadline_us = op->deadline_us,
+        .arena = op->arena,
+        .err = op->err,
+        .done = message_send_done,
+        .owner = op,
+    };
+    if (send->elements.len > MESSAGE_ELEMENTS_BYTES)
+        return err_field(
+            op->err,
+            ERR_BODY_TOO_LARGE,
+            "/elements",
+            "is longer than %d bytes of JSON",
+            MESSAGE_ELEMENTS_BYTES);
+    if (text_present(in->idempotency_key))
+        send->request_hash = request_hash(op);
+    return store_send(op->services->store, send);
+}
+
+const struct operation message_send = {
+    .name = "message_send",
+    .lane = LANE_SENDER,
+    .check = message_send_check,
+    .run = message_send_run,
+    .in = FIELDS(message_send_fields, struct message_send),
+    .out = FIELDS(message_list_of_fields, struct message),
+    .refuses =
+        (const enum err_code[]){
+            ERR_USER_UNKNOWN,
+            ERR_BLOCKED_BY_RECIPIENT,
+            ERR_NOT_FRIENDS,
+            ERR_SENDER_MUTED,
+            ERR_BODY_TOO_LARGE,
+            ERR_IDEMPOTENCY_KEY_REUSED,
+            ERR_NONE},
+    .location = "/v1/messages/{id}",
+};
+
+/* ---- message_get ---- */
+
+struct message_get {
+    struct message_id id;
+};
+
+static const struct field message_get_fields[] = {
+    FIELD_MESSAGE_ID(struct message_get, id, .from = IN_PATH, .required = true),
+    FIELD_END,
+};
+
+const struct operation message_get = {
+    .name = "message_get",
+    .lane = LANE_READER,
+    .in = FIELDS(message_get_fields, struct message_get),
+    .out = FIELDS(message_list_of_fields, struct message),
+    .refuses = (const enum err_code[]){ERR_MESSAGE_UNKNOWN, ERR_NONE},
+};
+
+/* ---- message_list ---- */
+
+struct message_list {
+    struct text user;
+    struct text peer;
+    int64_t since;
+    int64_t until;
+    struct text order;
+    struct text cursor;
+    int64_t limit;
+};
+
+static const char *const orders[] = {"newest", "oldest", NULL};
+
+static const struct field message_list_fields[] = {
+    FIELD_TEXT(
+        struct message_list, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXT(struct message_list, peer, .from = IN_QUERY, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TIME(struct message_list, since, .from = IN_QUERY),
+    FIELD_TIME(struct message_list, until, .from = IN_QUERY),
+    FIELD_TEXT(
+        struct message_list,
+        order,
+        .from = IN_QUERY,
+        .one_of = orders,
+        .fallback_text = "newest"),
+    FIELD_TEXT(
+        struct message_list, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true),
+    FIELD_INT(
+        struct message_list,
+        limit,
+        .from = IN_QUERY,
+        .min = 1,
+        .max = 200,
+        .fallback = 50,
+        .has_fallback = true),
+    FIELD_END,
+};
+
+struct message_page {
+    struct list items;
+    struct text next_cursor;
+};
+
+static const struct field message_page_fields[] = {
+    FIELD_LIST(struct message_page, items, .of = &message_fields),
+    FIELD_TEXT(struct message_page, next_cursor, .not_column = true),
+    FIELD_END,
+};
+
+const struct operation message_list = {
+    .name = "message_list",
+    .lane = LANE_READER,
+    .run = store_call_rows,
+    .in = FIELDS(message_list_fields, struct message_list),
+    .out = FIELDS(message_page_fields, struct message_page),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
+};

@@ -1,0 +1,329 @@
+#include "store/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "store/rows.h"
+#include "store/store.h"
+
+/* ---- the statement, from the table ---- */
+
+#define SQL_BYTES_MAX 8192
+
+struct making {
+    struct buf *sql;
+    Oid types[PARAMS_MAX];
+    int n;
+};
+
+static Oid type_of(enum field_kind kind)
+{
+    switch (kind) {
+    case FIELD_KIND_BOOL:
+        return PG_BOOL;
+    case FIELD_KIND_INT:
+        return PG_INT8;
+    case FIELD_KIND_REAL:
+        return PG_FLOAT8;
+    case FIELD_KIND_TIME:
+        return PG_TIMESTAMPTZ;
+    case FIELD_KIND_MAP:
+        return PG_JSONB;
+    case FIELD_KIND_TEXT:
+    case FIELD_KIND_JSON:
+    case FIELD_KIND_VARIANTS:
+    case FIELD_KIND_MESSAGE_ID:
+    case FIELD_KIND_OBJECT:
+    case FIELD_KIND_LIST:
+    case FIELD_KIND_END:
+        break;
+    }
+    return PG_TEXT;
+}
+
+static void add_argument(struct making *m, const char *prefix, const char *name, const char *part, Oid type)
+{
+    m->types[m->n++] = type;
+    buf_printf(m->sql, "%sp_%s%s%s => $%d", m->n > 1 ? ", " : "", prefix, name, part, m->n);
+}
+
+static void add_arguments(struct making *m, const struct fields *fields, const char *prefix)
+{
+    for (const struct field *field = fields->list; field->kind; field++) {
+        if (field->not_column)
+            continue;
+        if (field->kind == FIELD_KIND_OBJECT) {
+            char nested[128];
+            snprintf(nested, sizeof(nested), "%s%s_", prefix, field->name);
+            add_arguments(m, field->of, nested);
+        } else if (field->kind == FIELD_KIND_MESSAGE_ID) {
+            add_argument(m, prefix, field->name, "_receiver", PG_INT8);
+            add_argument(m, prefix, field->name, "_receiver_seq", PG_INT8);
+            add_argument(m, prefix, field->name, "_sender", PG_INT8);
+            add_argument(m, prefix, field->name, "_sender_seq", PG_INT8);
+            add_argument(m, prefix, field->name, "_sent_at", PG_TIMESTAMPTZ);
+            add_argument(m, prefix, field->name, "_nonce", PG_INT8);
+        } else {
+            add_argument(m, prefix, field->name, "", type_of(field->kind));
+        }
+    }
+}
+
+void call_make(const struct operation *operation, struct arena *arena, struct call *ret)
+{
+    buf_auto sql;
+    struct making m = {.sql = &sql};
+
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_printf(&sql, "select * from duet.%s(", operation->name);
+    if (operation->in.list)
+        add_arguments(&m, &operation->in, "");
+    buf_char(&sql, ')');
+    ret->operation = operation;
+    ret->statement = (struct statement){
+        .name = operation->name,
+        .sql = arena_text(arena, buf_as_text(&sql)).ptr,
+        .types = arena_copy(arena, m.types, sizeof(Oid) * (size_t)m.n),
+        .n_types = m.n,
+    };
+}
+
+/* ---- the fit, looked at once at start ---- */
+
+static const struct field *list_field(const struct fields *out)
+{
+    for (const struct field *field = out->list; field && field->kind; field++)
+        if (field->kind == FIELD_KIND_LIST)
+            return field;
+    return NULL;
+}
+
+static int check_columns(
+    const struct operation *operation, const PGresult *described, struct arena *arena, const char **wrong)
+{
+    struct row_map map;
+    const struct field *list = list_field(&operation->out);
+
+    if (operation->out.list && row_map_make(described, &operation->out, "", arena, &map, wrong) != 0)
+        return -1;
+    if (list && row_map_make(described, list->of, "", arena, &map, wrong) != 0)
+        return -1;
+    *wrong = "outcome";
+    return PQfnumber(described, "outcome") >= 0 ? 0 : -1;
+}
+
+int call_check(struct db *db, const struct call *call, char *why, size_t why_size)
+{
+    const struct statement *s = &call->statement;
+    PGconn *conn = db_handle(db);
+    const char *wrong = NULL;
+
+    db_result_auto *prepared = PQprepare(conn, "", s->sql, s->n_types, s->types);
+    if (PQresultStatus(prepared) != PGRES_COMMAND_OK) {
+        snprintf(
+            why,
+            why_size,
+            "The database does not fit this program: duet.%s: %s",
+            s->name,
+            PQresultErrorMessage(prepared));
+        return -1;
+    }
+    db_result_auto *described = PQdescribePrepared(conn, "");
+    struct arena *arena = arena_new();
+    int result = check_columns(call->operation, described, arena, &wrong);
+    if (result != 0)
+        snprintf(
+            why,
+            why_size,
+            "The database does not fit this program: duet.%s has no column %s of the right type.",
+            s->name,
+            wrong);
+    arena_free(arena);
+    return result;
+}
+
+/* ---- the arguments ---- */
+
+static void bind_message_id(struct params *params, const struct message_id *id)
+{
+    params_i64(params, id->receiver);
+    params_i64(params, id->receiver_seq);
+    params_i64(params, id->sender);
+    params_i64(params, id->sender_seq);
+    params_time(params, id->sent_at);
+    params_i64(params, id->nonce);
+}
+
+static struct text json_to_text(struct arena *arena, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+
+    if (!text)
+        return TEXT_ABSENT;
+    arena_defer(arena, free, text);
+    return text_of(text);
+}
+
+static void bind_fields(struct params *params, const struct fields *fields, const void *record);
+
+static void bind_field(struct params *params, const struct field *field, const void *value)
+{
+    int64_t number;
+
+    switch (field->kind) {
+    case FIELD_KIND_TEXT:
+        params_text(params, *(const struct text *)value);
+        return;
+    case FIELD_KIND_BOOL:
+        params_bool(params, *(const bool *)value);
+        return;
+    case FIELD_KIND_INT:
+    case FIELD_KIND_TIME:
+        number = *(const int64_t *)value;
+        if (number == FIELD_ABSENT)
+            params_null(params);
+        else if (field->kind == FIELD_KIND_INT)
+            params_i64(params, number);
+        else
+            params_time(params, number);
+        return;
+    case FIELD_KIND_REAL:
+        params_real(params, *(const double *)value);
+        return;
+    case FIELD_KIND_MAP:
+        params_json(params, json_to_text(params->arena, *(json_t *const *)value));
+        return;
+    case FIELD_KIND_JSON:
+    case FIELD_KIND_VARIANTS:
+        params_text(params, json_to_text(params->arena, *(json_t *const *)value));
+        return;
+    case FIELD_KIND_MESSAGE_ID:
+        bind_message_id(params, value);
+        return;
+    case FIELD_KIND_OBJECT:
+        bind_fields(params, field->of, value);
+        return;
+    case FIELD_KIND_LIST:
+    case FIELD_KIND_END:
+        return;
+    }
+}
+
+static void bind_fields(struct params *params, const struct fields *fields, const void *record)
+{
+    for (const struct field *field = fields->list; field && field->kind; field++)
+        if (!field->not_column)
+            bind_field(params, field, (const char *)record + field->offset);
+}
+
+/* ---- calling ---- */
+
+/* The result of the operation's call; NULL with op->err filled when the call failed or was refused. */
+static PGresult *call_operation(struct op *op)
+{
+    const struct call *call = op->call;
+    struct params params;
+    struct db_error error;
+
+    params_init(&params, op->arena);
+    bind_fields(&params, &op->operation->in, op->in);
+    int64_t begun = clock_mono_us();
+    PGresult *result = db_call_retrying(op->db, &call->statement, &params, &error);
+    op->database_us += clock_mono_us() - begun;
+    if (!result) {
+        db_error_to_err(&error, op->err);
+        return NULL;
+    }
+    int column = PQfnumber(result, "outcome");
+    struct text outcome =
+        PQntuples(result) ? row_text(result, 0, column, op->arena) : TEXT("ok");
+    if (text_equal(outcome, TEXT("ok")))
+        return result;
+    PQclear(result);
+    enum err_code code = err_from_code(outcome);
+    err_plain(op->err, code ? code : ERR_INTERNAL);
+    return NULL;
+}
+
+static int read_broken(struct op *op)
+{
+    return err_set(op->err, ERR_INTERNAL, "the database gave what cannot be read");
+}
+
+int store_call_one(struct op *op)
+{
+    struct row_map map;
+    const char *wrong;
+    db_result_auto *result = call_operation(op);
+
+    if (!result)
+        return -1;
+    if (PQntuples(result) != 1 ||
+        row_map_make(result, &op->operation->out, "", op->arena, &map, &wrong) != 0 ||
+        row_read(result, 0, &op->operation->out, &map, op->arena, op->out) != 0)
+        return read_broken(op);
+    int created = PQfnumber(result, "created");
+    op->found = created >= 0 && !row_bool(result, 0, created);
+    return 0;
+}
+
+static const struct field *find_field(const struct fields *fields, const char *name)
+{
+    for (const struct field *field = fields->list; field && field->kind; field++)
+        if (strcmp(field->name, name) == 0)
+            return field;
+    return NULL;
+}
+
+/* Asks for one row more than the page holds: whether it comes tells whether there is a next page. */
+static size_t ask_for_one_more(struct op *op)
+{
+    const struct field *limit = find_field(&op->operation->in, "limit");
+    int64_t *value = (int64_t *)(void *)((char *)op->in + limit->offset);
+
+    return (size_t)(*value)++;
+}
+
+static int read_list(struct op *op, const PGresult *result, const struct field *field, size_t n_rows)
+{
+    struct list *list = (struct list *)(void *)((char *)op->out + field->offset);
+    struct row_map map;
+    const char *wrong;
+
+    if (row_map_make(result, field->of, "", op->arena, &map, &wrong) != 0)
+        return read_broken(op);
+    if (n_rows && PQgetisnull(result, 0, map.columns[0]))
+        n_rows = 0;
+    char *items = arena_alloc(op->arena, n_rows * field->of->size);
+    for (size_t i = 0; i < n_rows; i++)
+        if (row_read(result, (int)i, field->of, &map, op->arena, items + i * field->of->size) != 0)
+            return read_broken(op);
+    *list = (struct list){items, n_rows};
+    return 0;
+}
+
+int store_call_rows(struct op *op)
+{
+    const struct fields *out = &op->operation->out;
+    const struct field *next_cursor = find_field(out, "next_cursor");
+    struct row_map map;
+    const char *wrong;
+    size_t limit = next_cursor ? ask_for_one_more(op) : SIZE_MAX;
+
+    db_result_auto *result = call_operation(op);
+    if (!result)
+        return -1;
+    size_t n_rows = (size_t)PQntuples(result);
+    if (row_map_make(result, out, "", op->arena, &map, &wrong) != 0 ||
+        (n_rows && row_read(result, 0, out, &map, op->arena, op->out) != 0))
+        return read_broken(op);
+    if (next_cursor && n_rows > limit) {
+        struct text cursor =
+            row_text(result, (int)limit - 1, PQfnumber(result, "cursor"), op->arena);
+        memcpy((char *)op->out + next_cursor->offset, &cursor, sizeof(cursor));
+        n_rows = limit;
+    }
+    return read_list(op, result, list_field(out), n_rows);
+}

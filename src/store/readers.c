@@ -1,0 +1,185 @@
+#include "store/readers.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/thread.h"
+#include "store/call.h"
+#include "store/connector.h"
+
+struct readers {
+    const struct settings *settings;
+    const struct db_config *config;
+    struct metrics *metrics;
+    atomic_bool *available;
+    const struct call *const *calls; /* by op->index; NULL where the operation makes its own */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t filled;
+    struct op *first;
+    struct op **last;
+    size_t n_waiting;
+    bool stopping;
+
+    size_t n_threads;
+    pthread_t threads[];
+};
+
+struct readers *readers_new(
+    const struct settings *borrows,
+    const struct db_config *borrows_config,
+    struct metrics *borrows_metrics,
+    atomic_bool *borrows_available,
+    const struct call *const *borrows_calls)
+{
+    size_t n_threads = (size_t)borrows->readers;
+    struct readers *r = mem_alloc(sizeof(*r) + n_threads * sizeof(pthread_t));
+
+    r->settings = borrows;
+    r->config = borrows_config;
+    r->metrics = borrows_metrics;
+    r->available = borrows_available;
+    r->calls = borrows_calls;
+    r->last = &r->first;
+    pthread_mutex_init(&r->mutex, NULL);
+    cond_init(&r->filled);
+    return r;
+}
+
+void readers_free(struct readers *readers)
+{
+    if (!readers)
+        return;
+    pthread_cond_destroy(&readers->filled);
+    pthread_mutex_destroy(&readers->mutex);
+    free(readers);
+}
+
+static struct op *take_first(struct readers *r)
+{
+    struct op *op = r->first;
+
+    if (!op)
+        return NULL;
+    r->first = op->next;
+    if (!r->first)
+        r->last = &r->first;
+    r->n_waiting--;
+    op->next = NULL;
+    return op;
+}
+
+static void finish(struct op *op, int result)
+{
+    op->done(op, result);
+}
+
+static void refuse(struct op *op, enum err_code code, const char *detail)
+{
+    op->err->retry_after_s = 1;
+    finish(op, err_set(op->err, code, "%s", detail));
+}
+
+static void run(struct readers *r, struct db *db, struct op *op)
+{
+    if (clock_mono_us() > op->deadline_us) {
+        refuse(op, ERR_OVERLOADED, "the request waited too long for the database");
+        return;
+    }
+    op->db = db;
+    op->call = r->calls[op->index];
+    finish(op, op->operation->run ? op->operation->run(op) : store_call_one(op));
+}
+
+/* Without the database what waits is refused at once: nobody is better off for waiting longer. */
+static void refuse_all(struct readers *r, enum err_code code, const char *detail)
+{
+    struct op *op;
+
+    pthread_mutex_lock(&r->mutex);
+    while ((op = take_first(r))) {
+        pthread_mutex_unlock(&r->mutex);
+        refuse(op, code, detail);
+        pthread_mutex_lock(&r->mutex);
+    }
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static void *work(void *readers)
+{
+    struct readers *r = readers;
+    struct db *db = db_new(r->config);
+    struct connector connector;
+
+    connector_init(&connector, db, r->available);
+    for (;;) {
+        if (!connector_ready(&connector) && !atomic_load(r->available))
+            refuse_all(r, ERR_DATABASE_UNAVAILABLE, "there is no connection");
+        pthread_mutex_lock(&r->mutex);
+        if (!r->first && !r->stopping)
+            cond_wait_us(&r->filled, &r->mutex, connector_patience_us(&connector));
+        bool stopping = r->stopping;
+        struct op *op = db_is_alive(db) ? take_first(r) : NULL;
+        pthread_mutex_unlock(&r->mutex);
+        if (op)
+            run(r, db, op);
+        else if (stopping)
+            break;
+    }
+    db_free(db);
+    return NULL;
+}
+
+int readers_start(struct readers *readers)
+{
+    size_t wanted = (size_t)readers->settings->readers;
+
+    while (readers->n_threads < wanted) {
+        if (pthread_create(&readers->threads[readers->n_threads], NULL, work, readers) != 0)
+            return -1;
+        readers->n_threads++;
+    }
+    return 0;
+}
+
+void readers_stop(struct readers *readers)
+{
+    pthread_mutex_lock(&readers->mutex);
+    readers->stopping = true;
+    pthread_cond_broadcast(&readers->filled);
+    pthread_mutex_unlock(&readers->mutex);
+    refuse_all(readers, ERR_SHUTTING_DOWN, "the server is stopping");
+    for (size_t i = 0; i < readers->n_threads; i++)
+        pthread_join(readers->threads[i], NULL);
+    refuse_all(readers, ERR_SHUTTING_DOWN, "the server is stopping");
+}
+
+int readers_put(struct readers *readers, struct op *op)
+{
+    bool full = true;
+
+    op->next = NULL;
+    pthread_mutex_lock(&readers->mutex);
+    if (!readers->stopping && readers->n_waiting < (size_t)readers->settings->read_queue) {
+        full = false;
+        *readers->last = op;
+        readers->last = &op->next;
+        readers->n_waiting++;
+        pthread_cond_signal(&readers->filled);
+    }
+    pthread_mutex_unlock(&readers->mutex);
+    if (!full)
+        return 0;
+    atomic_fetch_add(&readers->metrics->refused_full, 1);
+    op->err->retry_after_s = 1;
+    return err_set(op->err, ERR_OVERLOADED, "too many requests wait for the database");
+}
+
+size_t readers_waiting(struct readers *readers)
+{
+    pthread_mutex_lock(&readers->mutex);
+    size_t n = readers->n_waiting;
+    pthread_mutex_unlock(&readers->mutex);
+    return n;
+}

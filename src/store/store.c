@@ -1,0 +1,221 @@
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "store/call.h"
+#include "store/readers.h"
+#include "store/rows.h"
+#include "store/schema.h"
+#include "store/sender.h"
+
+struct store {
+    struct arena *arena; /* holds the statements */
+    struct db_config config;
+    atomic_bool available;
+    struct call *calls;
+    const struct call **by_index;
+    size_t n_operations;
+    struct sender *sender;
+    struct readers *readers;
+};
+
+/* ---- opening ---- */
+
+static bool makes_call(const struct operation *operation)
+{
+    return operation->lane == LANE_READER;
+}
+
+static void make_calls(
+    struct store *store, const struct operation *const *operations, size_t n_operations)
+{
+    store->calls = arena_alloc(store->arena, sizeof(*store->calls) * n_operations);
+    store->by_index = arena_alloc(store->arena, sizeof(*store->by_index) * n_operations);
+    store->n_operations = n_operations;
+    for (size_t i = 0; i < n_operations; i++) {
+        if (!makes_call(operations[i]))
+            continue;
+        call_make(operations[i], store->arena, &store->calls[i]);
+        store->by_index[i] = &store->calls[i];
+    }
+}
+
+static int connect_within(struct db *db, int64_t seconds, char *why, size_t why_size)
+{
+    int64_t until = clock_mono_us() + seconds * USEC_PER_SEC;
+    const struct timespec pause = {.tv_nsec = 500 * 1000 * 1000};
+
+    while (!db_connect(db, LOG_WARN)) {
+        if (clock_mono_us() >= until) {
+            snprintf(
+                why,
+                why_size,
+                "The database of DUET_DATABASE_URL cannot be reached; the log line before this one says "
+                "why.");
+            return -1;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+/* A server that would lose what it has answered for is not one to work with. */
+static int check_durability(struct db *db, char *why, size_t why_size)
+{
+    static const char *const must_be_on[] = {"fsync", "full_page_writes"};
+
+    for (size_t i = 0; i < sizeof(must_be_on) / sizeof(must_be_on[0]); i++) {
+        char sql[64];
+        snprintf(sql, sizeof(sql), "show %s", must_be_on[i]);
+        db_result_auto *result = PQexec(db_handle(db), sql);
+        if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "on") == 0)
+            continue;
+        snprintf(
+            why,
+            why_size,
+            "The database runs with %s off and would lose messages in a crash; turn it on.",
+            must_be_on[i]);
+        return -1;
+    }
+    return 0;
+}
+
+static int check_version(struct db *db, char *why, size_t why_size)
+{
+    db_result_auto *result = PQexec(db_handle(db), "select version from duet.schema_ready()");
+
+    if (PQntuples(result) != 1) {
+        snprintf(
+            why,
+            why_size,
+            "The database has no schema of Duet that this server may use; run `duetd migrate`.");
+        return -1;
+    }
+    int64_t version = 0;
+    text_to_i64(text_of(PQgetvalue(result, 0, 0)), &version);
+    if (version == schema_newest())
+        return 0;
+    snprintf(
+        why,
+        why_size,
+        version > schema_newest()
+            ? "The database's schema is version %lld, newer than the %d of this program; upgrade duetd."
+            : "The database's schema is version %lld, older than the %d of this program; run `duetd "
+              "migrate`.",
+        (long long)version,
+        schema_newest());
+    return -1;
+}
+
+static int check_calls(struct store *store, struct db *db, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < store->n_operations; i++)
+        if (store->by_index[i] && call_check(db, store->by_index[i], why, why_size) != 0)
+            return -1;
+    return 0;
+}
+
+static int check_database(
+    struct store *store, const struct settings *settings, char *why, size_t why_size)
+{
+    struct db *db = db_new(&store->config);
+    int result = -1;
+
+    if (connect_within(db, settings->start_timeout_s, why, why_size) == 0 &&
+        check_durability(db, why, why_size) == 0 && check_version(db, why, why_size) == 0 &&
+        check_calls(store, db, why, why_size) == 0)
+        result = 0;
+    db_free(db);
+    return result;
+}
+
+int store_open(
+    const struct settings *borrows,
+    struct metrics *borrows_metrics,
+    const struct operation *const *operations,
+    size_t n_operations,
+    struct store **ret,
+    char *why,
+    size_t why_size)
+{
+    struct store *store = mem_alloc(sizeof(*store));
+
+    store->arena = arena_new();
+    store->config = (struct db_config){
+        .url = borrows->database_url,
+        .role = borrows->database_role,
+        .statement_timeout_s = borrows->statement_timeout_s,
+        .metrics = borrows_metrics,
+    };
+    make_calls(store, operations, n_operations);
+    if (check_database(store, borrows, why, why_size) != 0) {
+        store_close(store);
+        return -1;
+    }
+    atomic_store(&store->available, true);
+    store->sender = sender_new(borrows, &store->config, borrows_metrics, &store->available);
+    store->readers = readers_new(
+        borrows, &store->config, borrows_metrics, &store->available, store->by_index);
+    if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0) {
+        snprintf(why, why_size, "A thread cannot be started: %m.");
+        store_close(store);
+        return -1;
+    }
+    *ret = store;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    if (store->sender)
+        sender_stop(store->sender);
+    if (store->readers)
+        readers_stop(store->readers);
+    sender_free(store->sender);
+    readers_free(store->readers);
+    arena_free(store->arena);
+    free(store);
+}
+
+/* ---- use ---- */
+
+bool store_is_available(const struct store *store)
+{
+    return atomic_load(&store->available);
+}
+
+size_t store_sends_waiting(struct store *store)
+{
+    return sender_waiting(store->sender);
+}
+
+size_t store_calls_waiting(struct store *store)
+{
+    return readers_waiting(store->readers);
+}
+
+static int refuse_away(struct err *err)
+{
+    err->retry_after_s = 1;
+    return err_set(err, ERR_DATABASE_UNAVAILABLE, "it is being tried again");
+}
+
+int store_submit(struct store *store, struct op *op)
+{
+    if (!store_is_available(store))
+        return refuse_away(op->err);
+    return readers_put(store->readers, op);
+}
+
+int store_send(struct store *store, struct send *send)
+{
+    if (!store_is_available(store))
+        return refuse_away(send->err);
+    return sender_put(store->sender, send);
+}

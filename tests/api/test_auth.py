@@ -1,0 +1,136 @@
+"""Who may do what. What a token must be like to count at all is tested in tests/edge."""
+
+import secrets
+import time
+
+import pytest
+
+from support import text_message
+from support.contract import Contract
+from support.database import unchanged
+
+CONTRACT = Contract()
+NARROW = [
+    "users:read",
+    "users:write",
+    "messages:read",
+    "messages:write",
+    "relations:read",
+    "relations:write",
+    "notifications:write",
+    "archives:read",
+    "settings:write",
+]
+GUARDED = sorted(
+    (one for one in CONTRACT.operations.values() if one.spec["x-scope"] != "public"),
+    key=lambda one: one.name,
+)
+PUBLIC = [one for one in CONTRACT.operations.values() if one.spec["x-scope"] == "public"]
+each_guarded = pytest.mark.parametrize("operation", GUARDED, ids=lambda one: one.name)
+
+
+@pytest.fixture
+def call(api, ann, bob):
+    """Calls an operation as it stands in the OpenAPI file, about ann and bob."""
+    message = api.post("/v1/messages", text_message(ann, bob)).json["id"]
+    bodies = {
+        "user_put": lambda: {"nick": "Ann"},
+        "message_send": lambda: text_message(ann, bob, client_id=secrets.token_hex(4)),
+    }
+
+    def call_as(operation, token):
+        path = operation.path.replace("{user}", ann).replace("{id}", message)
+        body = bodies.get(operation.name, lambda: None)()
+        return api.request(operation.method, path, json=body, token=token)
+
+    return call_as
+
+
+@each_guarded
+def test_without_a_token_nothing_is_done(call, db, operation):
+    with unchanged(db):
+        reply = call(operation, None)
+    assert (reply.status, reply.code) == (401, "unauthenticated")
+
+
+@each_guarded
+def test_an_expired_token_does_nothing(call, server, db, operation):
+    with unchanged(db):
+        reply = call(operation, server.token(exp=int(time.time()) - 60))
+    assert (reply.status, reply.code) == (401, "unauthenticated")
+
+
+@each_guarded
+def test_each_scope_opens_what_it_names_and_nothing_else(call, server, db, operation):
+    needed = operation.spec["x-scope"]
+    assert needed in NARROW
+    for scope in NARROW:
+        if scope != needed:
+            with unchanged(db):
+                reply = call(operation, server.token(scope=scope))
+            assert (reply.status, reply.code) == (403, "forbidden"), scope
+    others = " ".join(scope for scope in NARROW if scope != needed)
+    assert call(operation, server.token(scope=others)).status == 403
+    for scope in ("admin", needed, " ".join(NARROW)):
+        assert call(operation, server.token(scope=scope)).status in (200, 201), scope
+
+
+@each_guarded
+def test_a_device_may_act_for_its_own_user_only(call, server, db, ann, bob, operation):
+    own = call(operation, server.token(scope="user", sub=ann))
+    if operation.spec["x-user-token"] == "none":
+        assert (own.status, own.code) == (403, "forbidden")
+    else:
+        assert own.status in (200, 201)
+    for other in (bob, ann + "x", ann.upper(), ann[:-1]):
+        with unchanged(db):
+            reply = call(operation, server.token(scope="user", sub=other))
+        assert (reply.status, reply.code) == (403, "forbidden"), other
+
+
+@pytest.mark.parametrize("operation", PUBLIC, ids=lambda one: one.name)
+def test_what_is_public_asks_for_no_token(api, operation):
+    assert api.request(operation.method, operation.path, token=None).status == 200
+    assert api.request(operation.method, operation.path, token="rubbish").status == 200
+
+
+@pytest.mark.parametrize("kid", ["h1", "e1", "r1"])
+def test_a_token_of_each_kind_of_key_is_good(api, server, ann, kid):
+    reply = api.get(f"/v1/users/{ann}", token=server.token(kid=kid))
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer ", "Basic YWRtaW46YWRtaW4=", "{token}", "Token {token}", "Bearer {token} x"],
+)
+def test_an_authorization_of_another_form_is_refused(api, server, ann, authorization):
+    value = authorization.format(token=server.token())
+    reply = api.get(f"/v1/users/{ann}", token=None, headers={"Authorization": value})
+    assert (reply.status, reply.code) in ((401, "unauthenticated"), (400, "malformed_request"))
+
+
+def test_the_scheme_may_be_written_in_any_case(api, server, ann):
+    for scheme in ("bearer", "BEARER"):
+        headers = {"Authorization": f"{scheme} {server.token()}"}
+        assert api.get(f"/v1/users/{ann}", token=None, headers=headers).status == 200
+
+
+def test_a_token_in_the_query_is_no_token(api, server, ann):
+    reply = api.get(f"/v1/users/{ann}?access_token={server.token()}", token=None)
+    assert reply.status in (400, 401)
+
+
+def test_a_refusal_does_not_tell_whether_a_user_exists(api, server, ann):
+    device = server.token(scope="user", sub="someone-else")
+    known = api.get(f"/v1/users/{ann}", token=device).json
+    unknown = api.get(f"/v1/users/stranger-{secrets.token_hex(4)}", token=device).json
+    for reply in (known, unknown):
+        reply.pop("request_id")
+    assert known == unknown
+
+
+def test_a_wrong_body_is_not_read_before_the_token(api, db):
+    with unchanged(db):
+        reply = api.post("/v1/messages", data=b"{", token=None)
+    assert reply.status == 401

@@ -1,0 +1,386 @@
+"""What is wrong is refused with a problem document that names it, and writes nothing."""
+
+import json
+
+import pytest
+
+from support import text_message
+from support.client import quoted
+from support.database import unchanged
+
+MIB = 1024 * 1024
+
+
+def nested(depth):
+    """A JSON object of this depth, in a member that no operation knows."""
+    return b'{"x":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+def with_text(ann, bob, text):
+    """A message whose text is the given bytes, as they stand between the quotes."""
+    return b'{"from":"%s","to":"%s","text":"%s"}' % (ann.encode(), bob.encode(), text)
+
+
+@pytest.fixture
+def refused(api, db):
+    """Sends what must be refused: refused(reply status, code, method, path, …)."""
+
+    def call(status, code, method, path, **more):
+        with unchanged(db):
+            reply = api.request(method, path, **more)
+        assert (reply.status, reply.code) == (status, code), reply
+        if method != "GET":
+            assert reply.json["outcome"] == "not_applied"
+        assert reply.json["retryable"] is False
+        return reply
+
+    return call
+
+
+# -- JSON
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b" \n", id="blanks"),
+        pytest.param(b"{", id="half an object"),
+        pytest.param(b'{"nick":"x"', id="no end"),
+        pytest.param(b'{"nick":"x"}}', id="a brace too many"),
+        pytest.param(b'{"nick":"x"} x', id="bytes behind it"),
+        pytest.param(b'{"nick":"x"}{}', id="two objects"),
+        pytest.param(b'{"nick":"x",}', id="a comma too many"),
+        pytest.param(b"{'nick':'x'}", id="single quotes"),
+        pytest.param(b'{nick:"x"}', id="a name without quotes"),
+        pytest.param(b'{"level":01}', id="a leading zero"),
+        pytest.param(b'{"level":NaN}', id="not a number"),
+        pytest.param(b'{"level":1e400}', id="a number too large for any type"),
+        pytest.param(b'{"level":9223372036854775808}', id="an integer of 65 bits"),
+        pytest.param(b'{"nick":"x"} // comment', id="a comment"),
+        pytest.param(b"[]", id="an array"),
+        pytest.param(b'"nick"', id="a string"),
+        pytest.param(b"1", id="a number"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"nick":"a","nick":"b"}', id="a name twice"),
+        pytest.param(b'{"nick":"a","n\\u0069ck":"b"}', id="a name twice, one escaped"),
+        pytest.param(b'{"custom":{"a":"1","\\u0061":"2"}}', id="a nested name twice"),
+        pytest.param(b'{"nick":"a\\u0000b"}', id="an escaped NUL"),
+        pytest.param(b'{"nick":"a\x00b"}', id="a NUL"),
+        pytest.param(b'{"ni\\u0000ck":"x"}', id="a NUL in a name"),
+        pytest.param(b'{"nick":"x"}\x00', id="a NUL behind it"),
+        pytest.param(b'{"nick":"a\nb"}', id="a bare line feed in a string"),
+        pytest.param(b'{"nick":"\xff"}', id="a byte that is not UTF-8"),
+        pytest.param(b'{"nick":"\xc3"}', id="half a character"),
+        pytest.param(b'{"nick":"\xc0\xaf"}', id="an overlong character"),
+        pytest.param(b'{"nick":"\xed\xa0\x80"}', id="a surrogate as bytes"),
+        pytest.param(b'{"nick":"\xf4\x90\x80\x80"}', id="a character beyond Unicode"),
+        pytest.param(b'{"nick":"\\ud800"}', id="a lone surrogate"),
+        pytest.param(b'{"nick":"\\udc00\\ud800"}', id="surrogates in the wrong order"),
+        pytest.param(b'\xef\xbb\xbf{"nick":"x"}', id="a byte order mark"),
+        pytest.param('{"nick":"x"}'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b'{"nick":"\\x41"}', id="an unknown escape"),
+        pytest.param(nested(33), id="33 levels"),
+        pytest.param(b'{"custom":' + b"[" * 100000, id="100,000 levels"),
+    ],
+)
+def test_json_that_is_none_is_refused(refused, ann, body):
+    refused(400, "malformed_json", "PUT", f"/v1/users/{ann}", data=body)
+
+
+def test_json_of_32_levels_is_read(refused, ann):
+    reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", data=nested(32))
+    assert reply.pointers == ["/x"]
+
+
+def test_brackets_in_a_string_are_not_levels(api, ann):
+    nick = '[{"\\' * 60
+    reply = api.put(f"/v1/users/{ann}", {"nick": nick})
+    assert (reply.status, reply.json["nick"]) == (200, nick)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"a\\u0000b", id="an escaped NUL"),
+        pytest.param(b"a\x00b", id="a NUL"),
+        pytest.param(b"\xed\xa0\x80", id="a surrogate as bytes"),
+        pytest.param(b"\\ud83d", id="half of a pair"),
+        pytest.param(b"\xff", id="a byte that is not UTF-8"),
+    ],
+)
+def test_a_text_that_is_not_unicode_is_never_stored(refused, ann, bob, text):
+    refused(400, "malformed_json", "POST", "/v1/messages", data=with_text(ann, bob, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u2028\u2029", "\U0010ffff", "\uffff", "a\u0301", "\u202e", "👩‍👩‍👧", "tab\tand\r\nlines", "\\\"/", "  "],
+)
+def test_a_text_comes_back_as_it_was_sent(api, ann, bob, text):
+    sent = api.post("/v1/messages", text_message(ann, bob, text))
+    assert sent.status == 201
+    stored = api.get(f"/v1/messages/{sent.json['id']}")
+    assert stored.json["elements"] == [{"type": "text", "text": text}]
+
+
+# -- fields
+
+
+def test_every_wrong_field_is_named_at_once(refused, ann):
+    wrong = {
+        "nick": 1,
+        "avatar_url": ["x"],
+        "gender": "other",
+        "birthday": "soon",
+        "language": "x" * 36,
+        "level": -1,
+        "custom": {"a": 1},
+        "friend_policy": None,
+        "nickname": "x",
+        "admin": True,
+    }
+    reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", json=wrong)
+    assert sorted(reply.pointers) == sorted(
+        [
+            "/nick",
+            "/avatar_url",
+            "/gender",
+            "/birthday",
+            "/language",
+            "/level",
+            "/custom/a",
+            "/nickname",
+            "/admin",
+        ]
+    )
+
+
+def test_wrong_fields_are_named_wherever_they_stand(refused, ann):
+    body = {
+        "from": ann,
+        "text": "x",
+        "options": {"push": 1, "store_seconds": "long"},
+        "push": {"sound": "x"},
+        "colour": "red",
+    }
+    headers = {"Idempotency-Key": "x" * 65}
+    reply = refused(
+        400, "invalid_request", "POST", "/v1/messages?dry_run=1", json=body, headers=headers
+    )
+    assert sorted(reply.pointers) == sorted(
+        [
+            "/to",
+            "/options/push",
+            "/options/store_seconds",
+            "/push/sound",
+            "/colour",
+            "/Idempotency-Key",
+            "/dry_run",
+        ]
+    )
+
+
+def test_a_thousand_wrong_fields_are_refused_in_a_short_answer(refused, ann):
+    body = {f"field{i}": i for i in range(1000)}
+    reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", json=body)
+    assert len(reply.pointers) == 32
+
+
+def test_a_pointer_escapes_what_a_pointer_must(refused, ann):
+    reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", json={"a/b~c": 1})
+    assert reply.pointers == ["/a~1b~0c"]
+
+
+@pytest.mark.parametrize("value", [None, 1, True, [], {}])
+def test_a_user_id_is_a_string(refused, ann, value):
+    body = {"from": ann, "to": value, "text": "x"}
+    reply = refused(400, "invalid_request", "POST", "/v1/messages", json=body)
+    assert reply.pointers == ["/to"]
+
+
+@pytest.mark.parametrize("value", ["", "x" * 65, "é" * 33, "a\nb", "a\u0090b"])
+def test_a_user_id_in_a_body_has_the_same_limits(refused, ann, value):
+    body = {"from": ann, "to": value, "text": "x"}
+    reply = refused(400, "invalid_request", "POST", "/v1/messages", json=body)
+    assert reply.pointers == ["/to"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/users/{ann}?verbose=1", "/v1/messages/x?expand=all", "/healthz?x", "/metrics?a=b"]
+)
+def test_an_unknown_query_parameter_is_refused(refused, ann, path):
+    refused(400, "invalid_request", "GET", path.replace("{ann}", ann))
+
+
+# -- bodies
+
+
+def test_a_body_of_1_mib_is_read(refused, ann):
+    body = b'{"x":"%s"}' % (b"x" * (MIB - len(b'{"x":""}')))
+    assert len(body) == MIB
+    reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", data=body)
+    assert reply.pointers == ["/x"]
+
+
+def test_a_body_over_1_mib_is_refused_before_it_is_sent(refused, ann):
+    headers = {"Content-Length": str(MIB + 1), "Content-Type": "application/json"}
+    reply = refused(413, "body_too_large", "PUT", f"/v1/users/{ann}", headers=headers)
+    assert str(MIB) in reply.json["detail"]
+
+
+def test_a_body_over_1_mib_in_chunks_is_refused(refused, ann):
+    chunks = [b'{"x":"'] + [b"x" * 65536] * 16 + [b'"}']
+    reply = refused(413, "body_too_large", "PUT", f"/v1/users/{ann}", data=iter(chunks))
+    assert str(MIB) in reply.json["detail"]
+
+
+def test_a_body_in_chunks_is_read(api, ann):
+    reply = api.put(f"/v1/users/{ann}", data=iter([b"{", b'"nick"', b":", b'"chunky"}']))
+    assert (reply.status, reply.json["nick"]) == (200, "chunky")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "application/json; charset=latin1",
+        "application/problem+json",
+        "multipart/form-data; boundary=x",
+        "json",
+    ],
+)
+def test_a_body_of_another_type_is_refused(refused, ann, media_type):
+    refused(
+        415,
+        "unsupported_media_type",
+        "PUT",
+        f"/v1/users/{ann}",
+        data=b"{}",
+        headers={"Content-Type": media_type},
+    )
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+    ],
+)
+def test_json_may_name_its_encoding(api, ann, media_type):
+    reply = api.put(f"/v1/users/{ann}", data=b"{}", headers={"Content-Type": media_type})
+    assert reply.status == 200
+
+
+def test_a_write_without_a_body_is_refused(refused, ann):
+    headers = {"Content-Length": "0", "Content-Type": "application/json"}
+    refused(400, "malformed_json", "PUT", f"/v1/users/{ann}", headers=headers)
+
+
+# -- addresses
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v2/users/x",
+        "/v1/users",
+        "/v1/user/x",
+        "/v1/Users/x",
+        "/v1/users/x/friends/y/z",
+        "/healthz/x",
+        "/favicon.ico",
+    ],
+)
+def test_an_unknown_address_is_refused(refused, path):
+    refused(404, "route_unknown", "GET", path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/users/a%00b",
+        "/v1/users/%",
+        "/v1/users/%4",
+        "/v1/users/%zz",
+        "/v1/users/.",
+        "/v1/users/..",
+        "/v1/users/%2e%2e",
+        "/v1//users/x",
+        "//v1/users/x",
+        "/v1/users/x/",
+        "/v1/users/",
+        "/v1/users/x/../y",
+        "/v1/./users/x",
+    ],
+)
+def test_an_address_that_two_readers_may_read_differently_is_refused(api, path):
+    reply = api.get(path)
+    assert (reply.status, reply.code) in (
+        (400, "malformed_request"),
+        (400, "invalid_request"),
+        (404, "route_unknown"),
+    )
+
+
+@pytest.mark.parametrize("encoded", ["%ff", "%c3", "%c0%af", "%ed%a0%80", "%F5%80%80%80"])
+def test_a_user_id_that_is_not_utf8_is_refused(refused, encoded):
+    refused(400, "invalid_request", "PUT", f"/v1/users/{encoded}", json={})
+
+
+@pytest.mark.parametrize(
+    "method, path, allow",
+    [
+        ("POST", "/v1/users/x", {"GET", "PUT", "HEAD"}),
+        ("DELETE", "/v1/users/x", {"GET", "PUT", "HEAD"}),
+        ("GET", "/v1/messages", {"POST"}),
+        ("PUT", "/v1/messages", {"POST"}),
+        ("POST", "/healthz", {"GET", "HEAD"}),
+        ("PATCH", "/v1/messages/x", {"GET", "HEAD"}),
+    ],
+)
+def test_a_method_that_the_resource_does_not_know_is_refused(api, db, method, path, allow):
+    with unchanged(db):
+        body = {} if method in ("POST", "PUT", "PATCH") else None
+        reply = api.request(method, path, json=body)
+    assert (reply.status, reply.code) == (405, "method_not_allowed")
+    assert {word.strip() for word in reply.headers["Allow"].split(",")} == allow
+
+
+def test_a_long_address_is_refused(refused):
+    refused(414, "uri_too_long", "GET", f"/v1/users/{'x' * 3000}")
+
+
+def test_hostile_text_is_only_text(api, db, user):
+    bob = user()
+    for text in (
+        "'; drop table duet.app_user; --",
+        "$1",
+        "\\",
+        '{"type":"text"}',
+        "NULL",
+        "%s%n",
+        "<script>",
+        "../../etc/passwd",
+    ):
+        name = f"x{text.replace('/', '|')}"
+        api.put(f"/v1/users/{quoted(name)}", {"nick": text})
+        sent = api.post("/v1/messages", text_message(name, bob, text, custom_data=text))
+        assert sent.status == 201, sent
+        assert sent.json["sender_profile"]["nick"] == text
+        assert api.get(f"/v1/messages/{sent.json['id']}").json["custom_data"] == text
+    assert db.execute("select count(*) > 0 from duet.app_user").fetchone()[0]
+
+
+def test_problems_are_json_whatever_the_client_accepts(api):
+    for accept in ("text/html", "*/*", "application/xml"):
+        reply = api.get("/v1/nothing", headers={"Accept": accept})
+        assert json.loads(reply.body)["code"] == "route_unknown"

@@ -1,0 +1,158 @@
+/* What both measuring programs need: a clock, a histogram of durations, and the users that a message
+ * goes between, so that the server and the bare function are given the same work. */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    MEASURE_STEPS = 64, /* buckets from one power of two to the next: an error of at most 1.6 % */
+    MEASURE_BUCKETS = 58 * MEASURE_STEPS + MEASURE_STEPS,
+    MEASURE_USER_DIGITS = 6, /* ids have one length, so that they can be patched into a request */
+};
+
+#define NS_PER_S 1000000000ULL
+
+/* A prime above any number of users: stepping by it visits each of them once. */
+#define MEASURE_STRIDE 982451653ULL
+
+static inline _Noreturn void measure_die(const char *what, const char *detail)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, detail);
+    exit(1);
+}
+
+static inline uint64_t measure_now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+struct histogram {
+    uint64_t count;
+    uint64_t max_ns;
+    uint64_t buckets[MEASURE_BUCKETS];
+};
+
+static inline void histogram_add(struct histogram *histogram, uint64_t ns)
+{
+    unsigned shift = ns < 2 * MEASURE_STEPS ? 0 : 57U - (unsigned)__builtin_clzll(ns);
+
+    histogram->buckets[(size_t)shift * MEASURE_STEPS + (size_t)(ns >> shift)]++;
+    histogram->count++;
+    if (ns > histogram->max_ns)
+        histogram->max_ns = ns;
+}
+
+static inline void histogram_merge(struct histogram *into, const struct histogram *from)
+{
+    for (size_t i = 0; i < MEASURE_BUCKETS; i++)
+        into->buckets[i] += from->buckets[i];
+    into->count += from->count;
+    if (from->max_ns > into->max_ns)
+        into->max_ns = from->max_ns;
+}
+
+/* The upper end, in microseconds, of the bucket that the `part` (0 to 1) of all durations reaches. */
+static inline double histogram_quantile_us(const struct histogram *histogram, double part)
+{
+    uint64_t rank = (uint64_t)ceil(part * (double)histogram->count);
+    uint64_t seen = 0;
+
+    if (histogram->count == 0)
+        return 0;
+    for (size_t i = 0; i < MEASURE_BUCKETS; i++) {
+        seen += histogram->buckets[i];
+        if (seen >= rank) {
+            size_t shift = i < 2 * MEASURE_STEPS ? 0 : i / MEASURE_STEPS - 1;
+            uint64_t end = (uint64_t)(i - shift * MEASURE_STEPS + 1) << shift;
+
+            return (double)(end < histogram->max_ns ? end : histogram->max_ns) / 1000;
+        }
+    }
+    return (double)histogram->max_ns / 1000;
+}
+
+static inline uint64_t random_next(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+/* Who writes to whom. The user of rank r, of n, takes part in proportion to (r + 1) ** (1 / skew - 1),
+ * near enough: with a skew of 3 the busiest user has 2 % of all messages, the busiest hundredth 21 %,
+ * the busiest fifth 58 %; with 1 all are alike. Ranks are scattered over the numbers, because nobody
+ * becomes busy in the order of registration. */
+struct crowd {
+    uint64_t users;
+    double skew;
+};
+
+static inline uint64_t crowd_pick(const struct crowd *crowd, uint64_t *random)
+{
+    double even = (double)(random_next(random) >> 11) * 0x1p-53;
+    uint64_t rank = (uint64_t)((double)crowd->users * pow(even, crowd->skew));
+
+    return rank * MEASURE_STRIDE % crowd->users;
+}
+
+static inline uint64_t crowd_pick_other(const struct crowd *crowd, uint64_t *random, uint64_t than)
+{
+    uint64_t user;
+
+    do
+        user = crowd_pick(crowd, random);
+    while (user == than);
+    return user;
+}
+
+/* Right-aligned digits over what stands at `at`. */
+static inline void patch_digits(char *at, size_t digits, uint64_t number)
+{
+    for (size_t i = digits; i > 0; i--) {
+        at[i - 1] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
+static inline uint64_t option_number(const char *name, const char *text)
+{
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+
+    if (end == text || *end || *text == '-')
+        measure_die(name, "wants a whole number");
+    return number;
+}
+
+static inline double option_decimal(const char *name, const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+
+    if (end == text || *end || !(number > 0))
+        measure_die(name, "wants a number above 0");
+    return number;
+}
+
+static inline void crowd_check(const struct crowd *crowd)
+{
+    uint64_t most = 1;
+
+    for (int i = 0; i < MEASURE_USER_DIGITS; i++)
+        most *= 10;
+    if (crowd->users < 2 || crowd->users > most)
+        measure_die("--users", "wants 2 to 1000000");
+}
+
+#endif

@@ -1,0 +1,91 @@
+"""Every example of the OpenAPI file is true: requests are sent to the server and succeed, replies are
+valid by their own schema."""
+
+import json
+
+import pytest
+
+from support.contract import Contract, target_of
+
+CONTRACT = Contract()
+OPERATIONS = sorted(CONTRACT.operations.values(), key=lambda operation: operation.name)
+
+
+def requests():
+    for operation in OPERATIONS:
+        if operation.body_schema is None:
+            yield pytest.param(operation, None, None, id=operation.name)
+            continue
+        content = operation.spec["requestBody"]["content"]["application/json"]
+        for name, example in content["examples"].items():
+            yield pytest.param(operation, name, example["value"], id=f"{operation.name}-{name}")
+
+
+def replies():
+    for operation in OPERATIONS:
+        for status, response in operation.responses.items():
+            for media_type, content in response.get("content", {}).items():
+                for name, example in content.get("examples", {}).items():
+                    yield pytest.param(
+                        content["schema"],
+                        example["value"],
+                        id=f"{operation.name}-{status}-{media_type}-{name}",
+                    )
+
+
+@pytest.fixture(scope="module")
+def world(api):
+    """What the examples speak of: alice, bob, and a message between them."""
+    for name in ("alice", "bob"):
+        assert api.put(f"/v1/users/{name}", {"nick": name.title()}).status in (200, 201)
+    sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?"})
+    assert sent.status == 201
+    return {"id": sent.json["id"]}
+
+
+@pytest.mark.parametrize("operation, name, body", requests())
+def test_an_example_request_succeeds(api, world, operation, name, body):
+    values = {
+        parameter["name"]: parameter["example"]
+        for parameter in operation.parameters
+        if "example" in parameter
+    }
+    if "id" in values:
+        values["id"] = world["id"]  # the example's own id names a message elsewhere
+    headers = {
+        parameter["name"]: f"{parameter['example']}-{name}"
+        for parameter in operation.parameters
+        if parameter["in"] == "header" and "example" in parameter
+    }
+    target = target_of(operation, values)
+    reply = api.request(operation.method, target, json=body, headers=headers)
+    assert 200 <= reply.status < 300, reply
+
+
+@pytest.mark.parametrize("operation, name, body", requests())
+def test_an_example_request_is_valid(operation, name, body):
+    for parameter in operation.parameters:
+        if "example" in parameter:
+            assert not CONTRACT.violations(parameter["schema"], parameter["example"])
+    if body is not None:
+        assert not CONTRACT.violations(operation.body_schema, body), name
+
+
+@pytest.mark.parametrize("schema, value", replies())
+def test_an_example_reply_is_valid(schema, value):
+    assert not CONTRACT.violations(schema, value, closed=True)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+def test_an_operation_has_examples(operation):
+    for parameter in operation.parameters:
+        assert "example" in parameter or not parameter.get("required"), parameter["name"]
+    for status, response in operation.responses.items():
+        if status.startswith("2"):
+            for content in response["content"].values():
+                assert content["examples"]
+
+
+def test_the_server_serves_the_bundled_file(api):
+    served = api.get("/openapi.json", token=None).text
+    assert json.loads(served) == CONTRACT.document

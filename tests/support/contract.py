@@ -1,0 +1,209 @@
+"""The OpenAPI file as the judge of what the server answers."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+import jsonschema
+
+from support import ROOT
+
+WRITES = ("PUT", "POST", "PATCH", "DELETE")
+
+
+def bundled():
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        bundle = str(ROOT / "openapi" / "bundle.py")
+        subprocess.run([sys.executable, bundle, file.name], check=True)
+        return json.load(file)
+
+
+def _max_bytes(_validator, limit, value, _schema):
+    if isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > limit:
+        yield jsonschema.ValidationError(f"is longer than {limit} bytes")
+
+
+def _visible_ascii(_validator, wanted, value, _schema):
+    if wanted and isinstance(value, str) and not all("!" <= c <= "~" for c in value):
+        yield jsonschema.ValidationError("holds more than visible ASCII")
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"x-max-bytes": _max_bytes, "x-visible-ascii": _visible_ascii},
+)
+
+
+def _closed(schema):
+    """Clients bear with members they do not know; the server under test must not send any."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(item) for name, item in schema.items()}
+    if closed.get("type") == "object" and "properties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+class Operation:
+    def __init__(self, method, path, spec, parameters):
+        self.method = method
+        self.path = path
+        self.spec = spec
+        self.name = spec["operationId"]
+        self.parameters = parameters
+        self.responses = spec["responses"]
+
+    @property
+    def body_schema(self):
+        content = self.spec.get("requestBody", {}).get("content", {})
+        return content.get("application/json", {}).get("schema")
+
+
+class Contract:
+    def __init__(self):
+        self.document = bundled()
+        self.errors = self.document["components"]["x-errors"]
+        self._closed = {**self.document, **_closed({"components": self.document["components"]})}
+        self.operations = {}
+        self._paths = []
+        for path, item in self.document["paths"].items():
+            literals = re.split(r"\{\w+\}", path)
+            self._paths.append((re.compile("[^/]+".join(map(re.escape, literals))), path))
+            shared = self.resolved_list(item.get("parameters", []))
+            for method in ("get", "put", "post", "patch", "delete"):
+                if method in item:
+                    own = self.resolved_list(item[method].get("parameters", []))
+                    one = Operation(method.upper(), path, item[method], shared + own)
+                    self.operations[one.method, path] = one
+
+    def resolved(self, value):
+        """What a reference names; members beside it win."""
+        while isinstance(value, dict) and "$ref" in value:
+            target = self.document
+            for part in value["$ref"].removeprefix("#/").split("/"):
+                target = target[part.replace("~1", "/").replace("~0", "~")]
+            value = {**target, **{name: item for name, item in value.items() if name != "$ref"}}
+        return value
+
+    def resolved_list(self, values):
+        return [self.resolved(value) for value in values]
+
+    def path_of(self, target):
+        """Of a raw path, the template that it matches; literal paths win."""
+        found = [path for pattern, path in self._paths if pattern.fullmatch(target)]
+        return min(found, key=lambda path: path.count("{"), default=None)
+
+    # -- schemas
+
+    def violations(self, schema, value, closed=False):
+        document = self._closed if closed else self.document
+        schema = _closed(schema) if closed else schema
+        resolver = jsonschema.RefResolver("", document)
+        validator = _Validator(schema, resolver=resolver)
+        return [
+            f"/{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
+            for error in validator.iter_errors(value)
+        ]
+
+    # -- replies
+
+    def check_reply(self, method, target, reply):
+        """Fails unless the reply is one that the file promises for this request."""
+        path = self.path_of(target)
+        asked = "GET" if method == "HEAD" else method
+        operation = self.operations.get((asked, path))
+        told = f"{method} {target} answered {reply.status}"
+        assert reply.headers.get_all("X-Request-Id"), f"{told} without X-Request-Id"
+        if operation is None:
+            self._check_without_operation(told, path, reply)
+            return
+        response = operation.responses.get(str(reply.status))
+        assert response is not None, f"{told}, which {operation.name} does not list: {reply}"
+        self._check_headers(told, response, reply)
+        if method == "HEAD" or "content" not in response:
+            assert reply.body == b"", f"{told} with a body"
+            return
+        self._check_body(told, operation, response, reply)
+
+    def _check_without_operation(self, told, path, reply):
+        problem = self._check_problem(told, reply)
+        expected = {
+            code
+            for code, error in self.errors.items()
+            if error["met_by"] in ("any", "body")
+            or code == ("route_unknown" if path is None else "method_not_allowed")
+        }
+        assert problem["code"] in expected, f"{told} and {problem['code']}: {reply}"
+        if problem["code"] == "method_not_allowed":
+            methods = {m for m, known in self.operations if known == path}
+            allow = {word.strip() for word in reply.headers.get("Allow", "").split(",")}
+            assert allow - {"HEAD"} == methods, f"{told}; Allow: {reply.headers.get('Allow')}"
+
+    def _check_headers(self, told, response, reply):
+        for name, header in response.get("headers", {}).items():
+            header = self.resolved(header)
+            value = reply.headers.get(name)
+            if value is None:
+                assert not header.get("required"), f"{told} without {name}: {reply}"
+                continue
+            faults = self.violations(header["schema"], value)
+            assert not faults, f"{told}; {name}: {value}: {faults}"
+
+    def _check_body(self, told, operation, response, reply):
+        media_type = reply.headers.get("Content-Type", "")
+        content = response.get("content", {})
+        known = [known for known in content if media_type.split(";")[0] == known.split(";")[0]]
+        assert known, f"{told} as {media_type or 'nothing'}, not {list(content)}"
+        if "x-error-codes" in response:
+            problem = self._check_problem(told, reply)
+            assert problem["code"] in response["x-error-codes"], (
+                f"{told} with {problem['code']}, which {operation.name} does not list there"
+            )
+            if operation.method in WRITES:
+                assert "outcome" in problem, f"{told} without an outcome: {reply}"
+        elif known[0] == "application/json":
+            faults = self.violations(content[known[0]]["schema"], reply.json, closed=True)
+            assert not faults, f"{told}: {faults}: {reply}"
+
+    def _check_problem(self, told, reply):
+        media_type = reply.headers.get("Content-Type", "")
+        assert media_type.split(";")[0] == "application/problem+json", (
+            f"{told} as {media_type}: {reply}"
+        )
+        problem = reply.json
+        faults = self.violations(
+            {"$ref": "#/components/schemas/Problem"}, problem, closed=True
+        )
+        assert not faults, f"{told}: {faults}: {reply}"
+        error = self.errors[problem["code"]]
+        expected = {
+            "status": error["status"],
+            "title": error["title"],
+            "type": f"/problems/{problem['code']}",
+            "request_id": reply.headers["X-Request-Id"],
+            "retryable": error["status"] in (408, 429, 503),
+        }
+        assert reply.status == error["status"], f"{told} with {problem['code']}"
+        differing = {name: problem[name] for name in expected if problem[name] != expected[name]}
+        assert not differing, f"{told}: {differing}, not {expected}"
+        return problem
+
+
+def target_of(operation, values):
+    """The path and query of a request; `values` by parameter name."""
+    path = operation.path
+    query = {}
+    for parameter in operation.parameters:
+        name = parameter["name"]
+        if name not in values:
+            continue
+        if parameter["in"] == "path":
+            path = path.replace("{" + name + "}", urllib.parse.quote(str(values[name]), safe=""))
+        elif parameter["in"] == "query":
+            query[name] = values[name]
+    return path + ("?" + urllib.parse.urlencode(query) if query else "")

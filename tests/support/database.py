@@ -1,0 +1,24 @@
+"""What the database holds, as far as a test wants to know that nothing was written."""
+
+import contextlib
+
+
+def snapshot(db):
+    """Rows of every table of the schema, and what changes without a new row."""
+    tables = db.execute(
+        "select c.oid::regclass::text from pg_class c"
+        " where c.relnamespace = 'duet'::regnamespace"
+        " and c.relkind in ('r', 'p') and not c.relispartition order by 1"
+    ).fetchall()
+    counts = {table: db.execute(f"select count(*) from {table}").fetchone()[0] for table, in tables}
+    counts["last_seq"] = db.execute("select sum(last_seq) from duet.mailbox_head").fetchone()[0]
+    counts["updated_at"] = db.execute("select max(updated_at) from duet.app_user").fetchone()[0]
+    return counts
+
+
+@contextlib.contextmanager
+def unchanged(db):
+    before = snapshot(db)
+    yield
+    after = snapshot(db)
+    assert after == before
