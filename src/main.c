@@ -203,10 +203,9 @@ static int serve(struct program *p)
 
 static int command_serve(struct program *p, int argc, char **argv)
 {
-    buf_auto b;
+    buf_auto b = BUF(REPORT_BYTES);
 
     if (argc == 2 && strcmp(argv[1], "--print-settings") == 0) {
-        buf_init(&b, REPORT_BYTES);
         settings_print(&p->settings, &b);
         fwrite(b.ptr, 1, b.len, stdout);
         return EXIT_OK;
@@ -224,9 +223,8 @@ static int command_migrate(struct program *p, int argc, char **argv)
 {
     bool check = argc == 2 && strcmp(argv[1], "--check") == 0;
     const char *url = p->settings.migrate_database_url;
-    buf_auto report;
+    buf_auto report = BUF(REPORT_BYTES);
 
-    buf_init(&report, REPORT_BYTES);
     if (argc > 1 && !check)
         return REFUSE(p, "migrate takes no arguments but --check.");
     if (url[0] == '\0')
@@ -243,9 +241,8 @@ static int command_migrate(struct program *p, int argc, char **argv)
 static int sign_token(struct program *p, const char *subject, const char *scope, int64_t expires_in_s)
 {
     struct keys *keys = NULL;
-    buf_auto token;
+    buf_auto token = BUF(TOKEN_MAX_BYTES);
 
-    buf_init(&token, TOKEN_MAX_BYTES);
     if (load_keys(p, &keys) != 0)
         return refuse(p);
     int result = token_sign(
@@ -305,12 +302,11 @@ static int command_routes(struct program *p, int argc, char **argv)
 static int command_doctor(struct program *p, int argc, char **argv)
 {
     struct keys *keys = NULL;
-    buf_auto report;
+    buf_auto report = BUF(REPORT_BYTES);
 
     (void)argv;
     if (argc != 1)
         return REFUSE(p, "doctor takes no arguments.");
-    buf_init(&report, REPORT_BYTES);
     bool keys_ok = load_keys(p, &keys) == 0;
     keys_unref(keys);
     printf("%-4s keys        %s\n", keys_ok ? "ok" : "bad", keys_ok ? p->settings.keys_file : p->why);

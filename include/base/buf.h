@@ -16,7 +16,9 @@ struct buf {
     bool failed;
 };
 
-void buf_init(struct buf *b, size_t ceiling);
+/* An empty one: `buf_auto line = BUF(LINE_BYTES);` */
+#define BUF(ceiling_bytes) ((struct buf){.ceiling = (ceiling_bytes)})
+
 void buf_done(struct buf *b);
 static inline void buf_done_auto(struct buf *b)
 {

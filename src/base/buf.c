@@ -5,11 +5,6 @@
 
 #include "base/memory.h"
 
-void buf_init(struct buf *b, size_t ceiling)
-{
-    *b = (struct buf){.ceiling = ceiling};
-}
-
 void buf_done(struct buf *b)
 {
     free(b->ptr);

@@ -108,8 +108,7 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 {
     if (level > logger.level)
         return;
-    buf_auto line;
-    buf_init(&line, LINE_BYTES);
+    buf_auto line = BUF(LINE_BYTES);
     add_line(&line, level, event, fields, n_fields);
     if (line.failed)
         return;
@@ -135,10 +134,9 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 static void *write_lines(void *unused)
 {
     const struct timespec gather = {.tv_nsec = 10 * 1000 * 1000};
-    buf_auto taken;
+    buf_auto taken = BUF(QUEUE_BYTES);
 
     (void)unused;
-    buf_init(&taken, QUEUE_BYTES);
     pthread_mutex_lock(&logger.mutex);
     while (logger.queue.len || !logger.stopping) {
         if (logger.queue.len == 0) {

@@ -65,9 +65,8 @@ static void a_setting_can_come_from_a_file(void **state)
 
 static void secrets_are_not_printed(void **state)
 {
-    buf_auto printed;
+    buf_auto printed = BUF(65536);
 
-    buf_init(&printed, 65536);
     assert_int_equal(read_from(*state, "DUET_DATABASE_URL=postgresql://u:geheim@h/d", NULL), 0);
     settings_print(&settings, &printed);
     buf_char(&printed, '\0');

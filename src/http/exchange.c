@@ -61,7 +61,7 @@ struct exchange *exchange_new(
     e->target = arena_text(arena, text_of(target));
     e->begun_us = clock_mono_us();
     err_init(&e->err, arena);
-    buf_init(&e->body, BODY_BYTES_MAX);
+    e->body = BUF(BODY_BYTES_MAX);
     connections_phase(watched, CONNECTION_HEAD);
     return e;
 }
@@ -177,11 +177,10 @@ static const char *fill_location(struct exchange *e, const char *pattern, const 
 {
     const char *open = strchr(pattern, '{');
     const char *close = open ? strchr(open, '}') : NULL;
-    struct buf b;
+    struct buf b = BUF(1024);
 
     if (!close)
         return pattern;
-    buf_init(&b, 1024);
     buf_add(&b, pattern, (size_t)(open - pattern));
     const char *name = arena_text(e->arena, (struct text){open + 1, (size_t)(close - open) - 1}).ptr;
     for (const char *p = json_string_value(json_object_get(json, name)); p && *p; p++) {
@@ -198,10 +197,9 @@ static const char *fill_location(struct exchange *e, const char *pattern, const 
 static int encode_body(
     struct exchange *e, const struct operation *operation, struct reply *reply, struct reply_context *c)
 {
-    struct buf b;
+    struct buf b = BUF(REPLY_BYTES_MAX);
     json_t *json = fields_encode(&operation->out, e->op.out);
 
-    buf_init(&b, REPLY_BYTES_MAX);
     bool failed = !json || json_dump_callback(
                                json, add_to_buf, &b, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0;
     if (reply->status == MHD_HTTP_CREATED && operation->location)

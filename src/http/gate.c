@@ -209,7 +209,7 @@ static int check_framing(
         gate->chunked = true;
     } else if (text_present(length)) {
         /* text_to_i64 would let a sign pass. */
-        if (length.len > LENGTH_DIGITS || !is_digit(length.ptr[0]) ||
+        if (length.len == 0 || length.len > LENGTH_DIGITS || !is_digit(length.ptr[0]) ||
             !text_to_i64(length, &gate->content_length))
             return malformed(err, "Content-Length is not a number of up to 18 digits");
     }

@@ -33,7 +33,7 @@ static void cut_head(struct text raw, struct gate_header *headers, struct gate_h
     while (rest.len && ret->n_headers < HEADERS_MAX) {
         line = without_cr(text_cut(&rest, '\n'));
         if (line.len == 0) {
-            ret->size = (size_t)(rest.ptr - raw.ptr);
+            ret->size = rest.ptr ? (size_t)(rest.ptr - raw.ptr) : raw.len;
             return;
         }
         struct gate_header *header = &headers[ret->n_headers++];

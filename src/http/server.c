@@ -93,10 +93,9 @@ static size_t keep_encoded(void *context, struct MHD_Connection *connection, cha
 __attribute__((format(printf, 2, 0))) static void
 on_library_log(void *context, const char *format, va_list args)
 {
-    buf_auto line;
+    buf_auto line = BUF(1024);
 
     (void)context;
-    buf_init(&line, 1024);
     buf_vprintf(&line, format, args);
     log_event(LOG_DEBUG, "microhttpd", LOG_TEXT("message", text_trim(buf_as_text(&line))));
 }

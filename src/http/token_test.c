@@ -934,10 +934,9 @@ static void a_signed_token_is_taken(void **state)
     struct keys *keys = load_keys(fixture.key_file);
     struct caller caller = {0};
     struct err err;
-    buf_auto token;
+    buf_auto token = BUF(TOKEN_MAX_BYTES);
 
     (void)state;
-    buf_init(&token, TOKEN_MAX_BYTES);
     err_init(&err, fixture.arena);
     tokens_set_clock(tokens, clock_now_us);
     assert_int_equal(sign_with(keys, TEXT("b\xC3\xA4r"), TEXT("users:read admin"), 60, &token), 0);
@@ -952,10 +951,9 @@ static void a_signed_token_is_taken(void **state)
 static void what_would_be_refused_is_not_signed(void **state)
 {
     struct keys *keys = load_keys(fixture.key_file);
-    buf_auto token;
+    buf_auto token = BUF(TOKEN_MAX_BYTES);
 
     (void)state;
-    buf_init(&token, TOKEN_MAX_BYTES);
     assert_int_equal(sign_with(keys, TEXT(""), TEXT("admin"), 60, &token), -1);
     assert_int_equal(sign_with(keys, TEXT_ABSENT, TEXT("admin"), 60, &token), -1);
     assert_int_equal(sign_with(keys, TEXT("a\nb"), TEXT("admin"), 60, &token), -1);
@@ -976,10 +974,9 @@ static void without_an_hs256_key_nothing_is_signed(void **state)
     struct keys *keys = load_keys(arena_printf(
         fixture.arena, "{\"keys\":[{\"kid\":\"e1\",\"alg\":\"ES256\",\"public_key\":\"%s\"}]}",
         testing_json_lines(fixture.arena, testing_public(fixture.arena, fixture.ec, true))));
-    buf_auto token;
+    buf_auto token = BUF(TOKEN_MAX_BYTES);
 
     (void)state;
-    buf_init(&token, TOKEN_MAX_BYTES);
     assert_int_equal(sign_with(keys, TEXT("a"), TEXT("admin"), 60, &token), -1);
     keys_unref(keys);
 }

@@ -195,9 +195,8 @@ static void print_store(const struct services *s, struct buf *b)
 static int metrics_get_run(struct op *op)
 {
     const struct services *s = op->services;
-    buf_auto b;
+    buf_auto b = BUF(METRICS_BYTES_MAX);
 
-    buf_init(&b, METRICS_BYTES_MAX);
     print_requests(s, &b);
     print_store(s, &b);
     print_number(

@@ -73,10 +73,9 @@ static void add_arguments(struct making *m, const struct fields *fields, const c
 
 void call_make(const struct operation *operation, struct arena *arena, struct call *ret)
 {
-    buf_auto sql;
+    buf_auto sql = BUF(SQL_BYTES_MAX);
     struct making m = {.sql = &sql};
 
-    buf_init(&sql, SQL_BYTES_MAX);
     buf_printf(&sql, "select * from duet.%s(", operation->name);
     if (operation->in.list)
         add_arguments(&m, &operation->in, "");

@@ -70,9 +70,8 @@ static bool examine(PGconn *conn, const struct examination *e, struct buf *repor
 static bool examine_schema(const char *url, struct buf *report)
 {
     char why[512] = "";
-    buf_auto missing;
+    buf_auto missing = BUF(65536);
 
-    buf_init(&missing, 65536);
     int result = schema_check(url, &missing, why, sizeof(why));
     if (result < 0)
         return note(report, BAD, "schema", why);

@@ -3,22 +3,18 @@
  * It shares the machine with the server that it measures, so it does as little as it can: one thread,
  * requests made once and only patched, answers read no further than status and length. Each connection
  * has one request under way; the next goes out as soon as the answer is whole. */
-#define _GNU_SOURCE
-
-#include "measure.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 enum {
     REQUEST_BYTES = 4096,
@@ -27,6 +23,7 @@ enum {
     TOKEN_BYTES = 2048,
     TEXT_BYTES = 200,
     CLIENT_ID_DIGITS = 18,
+    MAX_CONNECTIONS = 10000,
     EVENTS = 512,
     STATUSES = 600,
     HISTORY_LIMIT = 20,
@@ -43,7 +40,7 @@ static const char *const target_names[] = {"send", "healthz", "history"};
 struct connection {
     int fd;
     uint64_t sent_ns;
-    size_t have; /* bytes of the answer so far */
+    size_t have;  /* bytes of the answer so far */
     size_t whole; /* bytes of the whole answer; 0 until its head is complete */
     int status;
     bool closes;
@@ -63,7 +60,7 @@ struct load {
     size_t from_at, to_at, client_id_at; /* 0: not in this request */
 
     struct connection *connections;
-    size_t n_connections;
+    uint64_t n_connections;
     int epoll;
 
     bool counting; /* the warm-up is over */
@@ -75,6 +72,7 @@ struct load {
 
 struct options {
     const char *url;
+    const char *target;
     const char *token_file;
     const char *prefix;
     double seconds;
@@ -116,7 +114,8 @@ static size_t place_of(const struct load *load, const char *mark)
     return found ? (size_t)(found - load->request) : 0;
 }
 
-/* The digits of users stand as FFFFFF and TTTTTT, those of the client's id as CCC…, until patched. */
+/* The digits of users stand as ###### and @@@@@@, those of the client's id as !!!…, until patched:
+ * marks that no token holds. */
 static void make_request(struct load *load, const struct options *options)
 {
     char token[TOKEN_BYTES] = "";
@@ -131,14 +130,14 @@ static void make_request(struct load *load, const struct options *options)
         read_token(options->token_file, token);
     if (load->target == TARGET_HISTORY)
         (void)snprintf(
-            path, sizeof(path), "/v1/users/%sFFFFFF/messages?limit=%d", options->prefix,
+            path, sizeof(path), "/v1/users/%s######/messages?limit=%d", options->prefix,
             HISTORY_LIMIT);
     if (load->target == TARGET_SEND) {
         (void)snprintf(path, sizeof(path), "/v1/messages");
         (void)snprintf(
-            body, sizeof(body), "{\"from\":\"%sFFFFFF\",\"to\":\"%sTTTTTT\"%s,\"text\":\"%s\"}",
+            body, sizeof(body), "{\"from\":\"%s######\",\"to\":\"%s@@@@@@\"%s,\"text\":\"%s\"}",
             options->prefix, options->prefix,
-            options->client_id ? ",\"client_id\":\"CCCCCCCCCCCCCCCCCC\"" : "", text);
+            options->client_id ? ",\"client_id\":\"!!!!!!!!!!!!!!!!!!\"" : "", text);
     }
     length = snprintf(
         load->request, sizeof(load->request), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
@@ -148,14 +147,14 @@ static void make_request(struct load *load, const struct options *options)
         length += snprintf(
             load->request + length, sizeof(load->request) - (size_t)length,
             "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
-    length += snprintf(
-        load->request + length, sizeof(load->request) - (size_t)length, "\r\n%s", body);
+    length +=
+        snprintf(load->request + length, sizeof(load->request) - (size_t)length, "\r\n%s", body);
     if ((size_t)length >= sizeof(load->request))
         measure_die("request", "is too long");
     load->request_len = (size_t)length;
-    load->from_at = place_of(load, "FFFFFF");
-    load->to_at = place_of(load, "TTTTTT");
-    load->client_id_at = place_of(load, "CCCCCCCCCCCCCCCCCC");
+    load->from_at = place_of(load, "######");
+    load->to_at = place_of(load, "@@@@@@");
+    load->client_id_at = place_of(load, "!!!!!!!!!!!!!!!!!!");
 }
 
 static void patch_request(struct load *load)
@@ -183,8 +182,8 @@ static void send_request(struct load *load, struct connection *connection, uint6
     connection->have = 0;
     connection->whole = 0;
     while (sent < load->request_len) {
-        ssize_t wrote = send(
-            connection->fd, load->request + sent, load->request_len - sent, MSG_NOSIGNAL);
+        ssize_t wrote =
+            send(connection->fd, load->request + sent, load->request_len - sent, MSG_NOSIGNAL);
 
         if (wrote >= 0) {
             sent += (size_t)wrote;
@@ -261,8 +260,8 @@ static void finish_request(struct load *load, struct connection *connection)
 static void read_answer(struct load *load, struct connection *connection)
 {
     ssize_t got = recv(
-        connection->fd, connection->answer + connection->have,
-        ANSWER_BYTES - 1 - connection->have, 0);
+        connection->fd, connection->answer + connection->have, ANSWER_BYTES - 1 - connection->have,
+        0);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -306,10 +305,10 @@ static void print_result(const struct load *load, double seconds)
     uint64_t good = load->statuses[load->target == TARGET_SEND ? 201 : 200];
 
     (void)printf(
-        "{\"target\": \"%s\", \"connections\": %zu, \"seconds\": %.3f, \"requests\": %llu, "
+        "{\"target\": \"%s\", \"connections\": %llu, \"seconds\": %.3f, \"requests\": %llu, "
         "\"rate\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, "
         "\"finished_ever\": %llu, \"lost\": %llu, \"client_cpu_seconds\": %.3f, \"statuses\": {",
-        target_names[load->target], load->n_connections, seconds,
+        target_names[load->target], (unsigned long long)load->n_connections, seconds,
         (unsigned long long)load->latency.count, (double)good / seconds,
         histogram_quantile_us(&load->latency, 0.5), histogram_quantile_us(&load->latency, 0.99),
         (double)load->latency.max_ns / 1000, (unsigned long long)load->finished_ever,
@@ -317,8 +316,7 @@ static void print_result(const struct load *load, double seconds)
     for (int status = 0; status < STATUSES; status++) {
         if (!load->statuses[status])
             continue;
-        (void)printf(
-            "%s\"%d\": %llu", comma, status, (unsigned long long)load->statuses[status]);
+        (void)printf("%s\"%d\": %llu", comma, status, (unsigned long long)load->statuses[status]);
         comma = ", ";
     }
     (void)printf("}}\n");
@@ -333,82 +331,58 @@ static enum target parse_target(const char *name)
     measure_die("--target", "wants send, healthz or history");
 }
 
-static _Noreturn void usage(void)
+static void read_options(struct load *load, struct options *options, char **arguments)
 {
-    (void)fprintf(
-        stderr,
-        "usage: bench-load --url http://ADDRESS:PORT [--target send|healthz|history]\n"
-        "    [--token-file FILE] [--connections 64] [--seconds 10] [--warm-up 2]\n"
-        "    [--prefix bench] [--users 100000] [--skew 3] [--no-client-id]\n");
-    exit(2);
-}
-
-static void parse_options(struct load *load, struct options *options, int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"url", required_argument, NULL, 'u'},
-        {"target", required_argument, NULL, 't'},
-        {"token-file", required_argument, NULL, 'k'},
-        {"connections", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 's'},
-        {"warm-up", required_argument, NULL, 'w'},
-        {"prefix", required_argument, NULL, 'p'},
-        {"users", required_argument, NULL, 'n'},
-        {"skew", required_argument, NULL, 'x'},
-        {"no-client-id", no_argument, NULL, 'i'},
+    const struct option known[] = {
+        {"--url", OPTION_TEXT, &options->url},
+        {"--target", OPTION_TEXT, &options->target},
+        {"--token-file", OPTION_TEXT, &options->token_file},
+        {"--connections", OPTION_NUMBER, &load->n_connections},
+        {"--seconds", OPTION_SECONDS, &options->seconds},
+        {"--warm-up", OPTION_SECONDS, &options->warm_up_seconds},
+        {"--prefix", OPTION_TEXT, &options->prefix},
+        {"--users", OPTION_NUMBER, &load->crowd.users},
+        {"--skew", OPTION_NUMBER, &load->crowd.skew},
+        {"--no-client-id", OPTION_OFF, &options->client_id},
         {0},
     };
-    int option;
 
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (option) {
-        case 'u': options->url = optarg; break;
-        case 't': load->target = parse_target(optarg); break;
-        case 'k': options->token_file = optarg; break;
-        case 'c': load->n_connections = option_number("--connections", optarg); break;
-        case 's': options->seconds = option_decimal("--seconds", optarg); break;
-        case 'w': options->warm_up_seconds = option_decimal("--warm-up", optarg); break;
-        case 'p': options->prefix = optarg; break;
-        case 'n': load->crowd.users = option_number("--users", optarg); break;
-        case 'x': load->crowd.skew = option_decimal("--skew", optarg); break;
-        case 'i': options->client_id = false; break;
-        default: usage();
-        }
-    }
-    if (!options->url || optind != argc || load->n_connections == 0)
-        usage();
-    if (strlen(options->prefix) + MEASURE_USER_DIGITS > 64)
-        measure_die("--prefix", "is too long for an id");
-    crowd_check(&load->crowd);
+    options_read(known, arguments);
+    if (load->n_connections < 1 || load->n_connections > MAX_CONNECTIONS)
+        measure_die("--connections", "wants 1 to 10000");
+    crowd_check(&load->crowd, options->prefix);
+    load->target = parse_target(options->target);
+    parse_url(load, options->url);
 }
 
-int main(int argc, char **argv)
+int main(int argc, char **arguments)
 {
     static struct load load = {
         .n_connections = 64,
         .crowd = {.users = 100000, .skew = 3},
     };
     struct options options = {
+        .url = "http://127.0.0.1:8080",
+        .target = "send",
         .prefix = "bench",
         .seconds = 10,
         .warm_up_seconds = 2,
         .client_id = true,
     };
-    uint64_t start_ns = measure_now_ns();
     uint64_t counted_from_ns;
 
-    parse_options(&load, &options, argc, argv);
-    parse_url(&load, options.url);
+    (void)argc;
+    read_options(&load, &options, arguments);
     make_request(&load, &options);
     /* Never the same messages twice: a repeated client id would be answered as a retry. */
-    load.random = (uint64_t)time(NULL) ^ start_ns;
+    load.random = (uint64_t)time(NULL) ^ measure_now_ns();
     load.next_client_id = (uint64_t)time(NULL) * 100000000ULL;
 
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.connections = calloc(load.n_connections, sizeof(*load.connections));
     if (load.epoll < 0 || !load.connections)
         measure_die("start", strerror(errno));
-    for (size_t i = 0; i < load.n_connections; i++)
+    for (uint64_t i = 0; i < load.n_connections; i++)
         open_connection(&load, &load.connections[i]);
 
     run_until(&load, measure_now_ns() + (uint64_t)(options.warm_up_seconds * NS_PER_S));

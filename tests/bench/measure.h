@@ -3,7 +3,7 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
-#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,14 +63,14 @@ static inline void histogram_merge(struct histogram *into, const struct histogra
 /* The upper end, in microseconds, of the bucket that the `part` (0 to 1) of all durations reaches. */
 static inline double histogram_quantile_us(const struct histogram *histogram, double part)
 {
-    uint64_t rank = (uint64_t)ceil(part * (double)histogram->count);
+    uint64_t rank = (uint64_t)(part * (double)histogram->count) + 1;
     uint64_t seen = 0;
 
     if (histogram->count == 0)
         return 0;
     for (size_t i = 0; i < MEASURE_BUCKETS; i++) {
         seen += histogram->buckets[i];
-        if (seen >= rank) {
+        if (seen >= rank || seen == histogram->count) {
             size_t shift = i < 2 * MEASURE_STEPS ? 0 : i / MEASURE_STEPS - 1;
             uint64_t end = (uint64_t)(i - shift * MEASURE_STEPS + 1) << shift;
 
@@ -95,15 +95,17 @@ static inline uint64_t random_next(uint64_t *state)
  * becomes busy in the order of registration. */
 struct crowd {
     uint64_t users;
-    double skew;
+    uint64_t skew;
 };
 
 static inline uint64_t crowd_pick(const struct crowd *crowd, uint64_t *random)
 {
     double even = (double)(random_next(random) >> 11) * 0x1p-53;
-    uint64_t rank = (uint64_t)((double)crowd->users * pow(even, crowd->skew));
+    double place = (double)crowd->users;
 
-    return rank * MEASURE_STRIDE % crowd->users;
+    for (uint64_t i = 0; i < crowd->skew; i++)
+        place *= even;
+    return (uint64_t)place * MEASURE_STRIDE % crowd->users;
 }
 
 static inline uint64_t crowd_pick_other(const struct crowd *crowd, uint64_t *random, uint64_t than)
@@ -125,27 +127,54 @@ static inline void patch_digits(char *at, size_t digits, uint64_t number)
     }
 }
 
-static inline uint64_t option_number(const char *name, const char *text)
-{
-    char *end;
-    unsigned long long number = strtoull(text, &end, 10);
+/* One option of a command line, and the variable that it sets. */
+struct option {
+    const char *name;
+    enum {
+        OPTION_TEXT,    /* const char * */
+        OPTION_NUMBER,  /* uint64_t */
+        OPTION_SECONDS, /* double */
+        OPTION_OFF,     /* bool, set to false; takes no value */
+    } kind;
+    void *variable;
+};
 
-    if (end == text || *end || *text == '-')
-        measure_die(name, "wants a whole number");
-    return number;
+static inline void option_set(const struct option *option, const char *value)
+{
+    char *end = NULL;
+
+    if (option->kind == OPTION_OFF) {
+        *(bool *)option->variable = false;
+        return;
+    }
+    if (!value || !*value)
+        measure_die(option->name, "wants a value");
+    if (option->kind == OPTION_TEXT) {
+        *(const char **)option->variable = value;
+        return;
+    }
+    if (option->kind == OPTION_NUMBER)
+        *(uint64_t *)option->variable = strtoull(value, &end, 10);
+    else
+        *(double *)option->variable = strtod(value, &end);
+    if (*end || *value < '0' || *value > '9')
+        measure_die(option->name, "wants a number");
 }
 
-static inline double option_decimal(const char *name, const char *text)
+static inline void options_read(const struct option *options, char **arguments)
 {
-    char *end;
-    double number = strtod(text, &end);
+    while (*++arguments) {
+        const struct option *option = options;
 
-    if (end == text || *end || !(number > 0))
-        measure_die(name, "wants a number above 0");
-    return number;
+        while (option->name && strcmp(option->name, *arguments) != 0)
+            option++;
+        if (!option->name)
+            measure_die(*arguments, "is no option; they stand in tests/bench/README.md");
+        option_set(option, option->kind == OPTION_OFF ? NULL : *++arguments);
+    }
 }
 
-static inline void crowd_check(const struct crowd *crowd)
+static inline void crowd_check(const struct crowd *crowd, const char *prefix)
 {
     uint64_t most = 1;
 
@@ -153,6 +182,10 @@ static inline void crowd_check(const struct crowd *crowd)
         most *= 10;
     if (crowd->users < 2 || crowd->users > most)
         measure_die("--users", "wants 2 to 1000000");
+    if (crowd->skew < 1 || crowd->skew > 8)
+        measure_die("--skew", "wants 1 to 8");
+    if (strlen(prefix) + MEASURE_USER_DIGITS > 64)
+        measure_die("--prefix", "is too long for an id");
 }
 
 #endif

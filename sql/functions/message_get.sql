@@ -1,0 +1,88 @@
+-- duet.message_get: one message by all that its id holds; from the receiver's mailbox, or else the sender's.
+--
+-- outcome  ok | message_unknown (also when it has expired, or an id was made up)
+-- retry    safe: reads only
+-- locks    none
+-- indexes  mailbox_pkey, app_user_pkey
+create or replace function duet.message_get(
+    p_id_receiver bigint,
+    p_id_receiver_seq bigint,
+    p_id_sender bigint,
+    p_id_sender_seq bigint,
+    p_id_sent_at timestamptz,
+    p_id_nonce bigint,
+    p_now timestamptz default now(),
+    out outcome text,
+    out id_receiver bigint,
+    out id_receiver_seq bigint,
+    out id_sender bigint,
+    out id_sender_seq bigint,
+    out id_sent_at timestamptz,
+    out id_nonce bigint,
+    out "from" text,
+    out "to" text,
+    out kind text,
+    out elements text,
+    out custom_data text,
+    out sent_at timestamptz,
+    out sent_by text,
+    out sender_profile_nick text,
+    out sender_profile_avatar_url text,
+    out state text,
+    out edited_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = duet, pg_temp
+-- One plan for all days: planning anew for each id costs more than reading the message.
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+    v_message message_entry;
+begin
+    select e.* into v_message
+    from message_entry as e
+    where e.owner = p_id_receiver
+      and e.seq = p_id_receiver_seq
+      and e.sent_at = p_id_sent_at
+      and not e.outgoing;
+
+    if not found and p_id_sender_seq > 0 then
+        select e.* into v_message
+        from message_entry as e
+        where e.owner = p_id_sender
+          and e.seq = p_id_sender_seq
+          and e.sent_at = p_id_sent_at
+          and e.outgoing;
+    end if;
+
+    if v_message.owner is null
+       or not v_message.is_message
+       or (v_message.id_receiver, v_message.id_receiver_seq, v_message.id_sender,
+           v_message.id_sender_seq, v_message.id_nonce)
+          <> (p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_nonce)
+       or v_message.sent_at < message_horizon(p_now)
+       or v_message.expires_at <= p_now then
+        outcome := 'message_unknown';
+        return;
+    end if;
+
+    select
+        'ok', v_message.id_receiver, v_message.id_receiver_seq, v_message.id_sender,
+        v_message.id_sender_seq, v_message.id_sent_at, v_message.id_nonce,
+        coalesce(max(u.user_id) filter (where u.user_no = v_message.id_sender), ''),
+        coalesce(max(u.user_id) filter (where u.user_no = v_message.id_receiver), ''),
+        v_message.kind, v_message.elements, v_message.custom_data, v_message.sent_at,
+        v_message.sent_by,
+        coalesce(max(u.nick) filter (where u.user_no = v_message.id_sender), ''),
+        coalesce(max(u.avatar_url) filter (where u.user_no = v_message.id_sender), ''),
+        v_message.state, v_message.edited_at
+    into
+        outcome, id_receiver, id_receiver_seq, id_sender,
+        id_sender_seq, id_sent_at, id_nonce,
+        "from", "to", kind, elements, custom_data, sent_at, sent_by,
+        sender_profile_nick, sender_profile_avatar_url, state, edited_at
+    from app_user as u
+    where u.user_no in (v_message.id_sender, v_message.id_receiver);
+end
+$$;

@@ -1,0 +1,12 @@
+-- duet.message_horizon: the moment before which messages can no longer be read.
+--
+-- Every read filters by it, so that retention is exact to the second however late a partition is dropped.
+--
+-- retry    safe: reads only
+-- locks    none
+create or replace function duet.message_horizon(p_now timestamptz)
+returns timestamptz
+language sql stable
+as $$
+    select p_now - make_interval(hours => 24 * s.roaming_days) from duet.setting as s
+$$;

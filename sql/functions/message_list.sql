@@ -1,0 +1,108 @@
+-- duet.message_list: a page of the history of p_user, with p_peer or (null) with all.
+--
+-- From p_since (inclusive) until p_until (exclusive), p_order newest or oldest first, beyond the row that
+-- p_cursor names. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
+-- whose id is null. A peer nobody knows has an empty history.
+--
+-- outcome  ok | user_unknown | cursor_invalid
+-- retry    safe: reads only
+-- locks    none
+-- indexes  app_user_user_id_key, those of message_page, app_user_pkey
+create or replace function duet.message_list(
+    p_user text,
+    p_peer text,
+    p_since timestamptz,
+    p_until timestamptz,
+    p_order text,
+    p_cursor text,
+    p_limit bigint,
+    p_now timestamptz default now()
+)
+returns table (
+    outcome text,
+    id_receiver bigint,
+    id_receiver_seq bigint,
+    id_sender bigint,
+    id_sender_seq bigint,
+    id_sent_at timestamptz,
+    id_nonce bigint,
+    "from" text,
+    "to" text,
+    kind text,
+    elements text,
+    custom_data text,
+    sent_at timestamptz,
+    sent_by text,
+    sender_profile_nick text,
+    sender_profile_avatar_url text,
+    state text,
+    edited_at timestamptz,
+    cursor text
+)
+language plpgsql stable security definer
+set search_path = duet, pg_temp
+set plan_cache_mode = force_generic_plan
+-- Names are looked up one by one for the page's rows, never by reading all users.
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    v_newest_first constant boolean := coalesce(p_order, 'newest') <> 'oldest';
+    v_owner bigint;
+    v_peer bigint;
+    v_since timestamptz := greatest(p_since, message_horizon(p_now));
+    -- Nothing is stored in the future; the day to spare is for clocks that are put back.
+    v_until timestamptz := least(p_until, p_now + interval '1 day');
+    v_beyond_seq bigint := case when v_newest_first then 9223372036854775807 else 0 end;
+    v_beyond_at timestamptz;
+begin
+    select u.user_no into v_owner from app_user as u where u.user_id = p_user;
+    if not found then
+        outcome := 'user_unknown';
+        return next;
+        return;
+    end if;
+
+    if p_cursor is not null then
+        if p_cursor !~ '^[0-9]{1,18}\.[0-9]{1,16}$' then
+            outcome := 'cursor_invalid';
+            return next;
+            return;
+        end if;
+        v_beyond_seq := split_part(p_cursor, '.', 1)::bigint;
+        v_beyond_at := to_timestamp(split_part(p_cursor, '.', 2)::bigint / 1e6);
+        -- Only to leave out partitions. Times need not ascend with seq where the clock was put back.
+        if v_newest_first then
+            v_until := least(v_until, v_beyond_at + interval '1 day');
+        else
+            v_since := greatest(v_since, v_beyond_at - interval '1 day');
+        end if;
+    end if;
+
+    if p_peer is not null then
+        select u.user_no into v_peer from app_user as u where u.user_id = p_peer;
+        if not found then
+            v_peer := 0; -- nobody's number
+        end if;
+    end if;
+
+    return query
+    select
+        'ok', e.id_receiver, e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
+        coalesce(s.user_id, ''), coalesce(r.user_id, ''), e.kind, e.elements, e.custom_data,
+        e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), e.state, e.edited_at,
+        e.seq || '.' || (extract(epoch from e.sent_at) * 1000000)::bigint
+    from message_page(
+        v_owner, v_peer, v_since, v_until, v_newest_first, v_beyond_seq, p_limit, p_now
+    ) as e
+    left join app_user as s on s.user_no = e.id_sender
+    left join app_user as r on r.user_no = e.id_receiver
+    order by case when v_newest_first then -e.seq else e.seq end;
+
+    if not found then
+        outcome := 'ok';
+        return next;
+    end if;
+end
+$$;

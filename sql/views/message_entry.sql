@@ -1,0 +1,27 @@
+-- A mailbox's entries as messages: what names the message, whichever of its two copies this is, and
+-- words for what is stored as numbers. A projection only, so that conditions reach the indexes of mailbox.
+create or replace view duet.message_entry as
+select
+    m.owner,
+    m.seq,
+    m.peer,
+    m.outgoing,
+    m.client_id,
+    m.expires_at,
+    m.kind < 16 as is_message,
+    case when m.outgoing then m.peer else m.owner end as id_receiver,
+    case when m.outgoing then m.peer_seq else m.seq end as id_receiver_seq,
+    case when m.outgoing then m.owner else m.peer end as id_sender,
+    case when m.outgoing then m.seq else m.peer_seq end as id_sender_seq,
+    m.sent_at as id_sent_at,
+    m.nonce as id_nonce,
+    case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end as kind,
+    m.elements,
+    m.custom_data,
+    m.sent_at,
+    m.sent_by,
+    case when m.recalled then 'recalled' else 'sent' end as state,
+    m.edited_at
+from duet.mailbox as m;
+
+comment on view duet.message_entry is 'Entries of mailboxes in the form in which messages are read.';
