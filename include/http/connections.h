@@ -1,9 +1,9 @@
 /* How long a client may take, and how many clients there may be.
  *
- * libmicrohttpd's own time-out is a timer of inactivity: a client that sends a byte now and then keeps
- * its connection for ever. Here each phase of a connection has an absolute deadline, and one thread
- * shuts the sockets down that are past theirs; libmicrohttpd then finds the end of the stream and
- * closes them as usual. */
+ * libmicrohttpd's own time-out is a timer of inactivity: a client that sends a byte now and then
+ * keeps its connection for ever. Here each phase of a connection has an absolute deadline, and one
+ * thread shuts the sockets down that are past theirs; libmicrohttpd then finds the end of the
+ * stream and closes them as usual. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +22,9 @@ enum connection_phase {
 struct connections;
 struct connection;
 
-/* `limit` connections at most; above `soft_limit` of them connections_over_soft_limit is true. A phase
- * may last timeout_us[phase] microseconds; 0: any time. NULL when no thread can be started. */
+/* `limit` connections at most; above `soft_limit` of them connections_over_soft_limit is true. A
+ * phase may last timeout_us[phase] microseconds; 0: any time. NULL when no thread can be started.
+ */
 struct connections *connections_new(
     size_t limit, size_t soft_limit, const int64_t timeout_us[CONNECTION_PHASES]);
 /* Ends the thread: from here on nothing is cut off. May be called again. */
@@ -31,19 +32,19 @@ void connections_stop(struct connections *connections);
 /* After the last connections_close. Takes NULL. */
 void connections_free(struct connections *connections);
 
-/* A new connection, in CONNECTION_HEAD. The socket stays the caller's. NULL when the table is full; the
- * socket has been shut down then, because nothing would watch over it. */
+/* A new connection, in CONNECTION_HEAD. The socket stays the caller's. NULL when the table is full;
+ * the socket has been shut down then, because nothing would watch over it. */
 struct connection *connections_open(struct connections *connections, int fd);
-/* Must come before the socket is closed: its number may belong to another connection afterwards. Takes
- * NULL as connection. */
+/* Must come before the socket is closed: its number may belong to another connection afterwards.
+ * Takes NULL as connection. */
 void connections_close(struct connections *connections, struct connection *connection);
 
-/* Starts the phase and its deadline; does nothing when the connection is in that phase already, so a
- * deadline cannot be put off by repeating. Called only by the thread that serves the connection; takes
- * no lock. Takes NULL. */
+/* Starts the phase and its deadline; does nothing when the connection is in that phase already, so
+ * a deadline cannot be put off by repeating. Called only by the thread that serves the connection;
+ * takes no lock. Takes NULL. */
 void connections_phase(struct connection *connection, enum connection_phase phase);
 
 size_t connections_count(const struct connections *connections);
-/* A request that comes now should be answered 503 and its connection closed, so that a client learns of
- * the crowd while there is still room to say so. */
+/* A request that comes now should be answered 503 and its connection closed, so that a client
+ * learns of the crowd while there is still room to say so. */
 bool connections_over_soft_limit(const struct connections *connections);

@@ -2,10 +2,10 @@
  *
  * libmicrohttpd 0.9.75 is lenient where leniency is how one request is smuggled inside another: it
  * takes Transfer-Encoding together with Content-Length, the first of two lengths, any method, any
- * HTTP/1.x, names with blanks, bare line feeds, and text up to a NUL. Programs in front of this one read
- * the same bytes in another way. So whatever two readers could take for two different requests is
- * refused, and the connection must be closed after the refusal: where the next request would begin is
- * exactly what is in doubt. */
+ * HTTP/1.x, names with blanks, bare line feeds, and text up to a NUL. Programs in front of this one
+ * read the same bytes in another way. So whatever two readers could take for two different requests
+ * is refused, and the connection must be closed after the refusal: where the next request would
+ * begin is exactly what is in doubt. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,8 +29,8 @@ struct gate_head {
     size_t n_headers;
     size_t target_bytes; /* length of the target between method and version */
     /* MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE: bytes from the method to the end of the empty line.
-     * Version, names and values must lie where they were received then, not be copies: so it is seen
-     * whether they are all there was. 0 turns that check off. */
+     * Version, names and values must lie where they were received then, not be copies: so it is
+     * seen whether they are all there was. 0 turns that check off. */
     size_t size;
 };
 
@@ -44,7 +44,7 @@ struct gate {
     bool expect_continue;
 };
 
-/* -1 with ERR_MALFORMED_REQUEST, ERR_HEADERS_TOO_LARGE, ERR_EXPECTATION_FAILED, ERR_BODY_TOO_LARGE or
- * ERR_UNSUPPORTED_MEDIA_TYPE. *ret borrows from *head. On a refusal it holds nothing but, where one
- * could be read, request_id: for the answer and the log. */
+/* -1 with ERR_MALFORMED_REQUEST, ERR_HEADERS_TOO_LARGE, ERR_EXPECTATION_FAILED, ERR_BODY_TOO_LARGE
+ * or ERR_UNSUPPORTED_MEDIA_TYPE. *ret borrows from *head. On a refusal it holds nothing but, where
+ * one could be read, request_id: for the answer and the log. */
 int gate_check(const struct gate_head *head, int64_t body_limit, struct gate *ret, struct err *err);

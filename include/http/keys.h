@@ -1,12 +1,12 @@
-/* The keys that tokens are checked and signed with: an immutable set, read from a JSON file and shared
- * by count of references.
+/* The keys that tokens are checked and signed with: an immutable set, read from a JSON file and
+ * shared by count of references.
  *
  *     {"keys": [{"kid": "k1", "alg": "HS256", "secret": "<base64url of 32 bytes or more>"},
  *               {"kid": "p1", "alg": "ES256", "public_key": "-----BEGIN PUBLIC KEY-----\n…"}],
  *      "signing_kid": "k1"}
  *
- * What the library that checks signatures takes without a question is refused here: short secrets,
- * small RSA keys, a curve that does not belong to the algorithm. */
+ * What the library that checks signatures takes without a question is refused here: short
+ * secrets, small RSA keys, a curve that does not belong to the algorithm. */
 #pragma once
 
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* Bearer tokens: JSON Web Tokens (RFC 7519), signed with one of the keys of http/keys.h.
  *
- * A good token has `sub`, `scope` and `exp`; `nbf`, `iat`, `iss` and `aud` are honoured. A client whose
- * token is refused learns nothing of the reason; the log has it, in the event "token_refused". */
+ * A good token has `sub`, `scope` and `exp`; `nbf`, `iat`, `iss` and `aud` are honoured. A
+ * client whose token is refused learns nothing of the reason; the log has it, in the event
+ * "token_refused". */
 #pragma once
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
-/* What verified tokens said, by the SHA-256 of their text: checking an RS256 or ES256 signature costs
- * 300 microseconds, looking it up less than one.
+/* What verified tokens said, by the SHA-256 of their text: checking an RS256 or ES256 signature
+ * costs 300 microseconds, looking it up less than one.
  *
- * Bounded: a full set of the table gives up its oldest entry. Only tokens that were found good are
- * put in, so nobody without a key can fill it. Thread-safe. */
+ * Bounded: a full set of the table gives up its oldest entry. Only tokens that were found good
+ * are put in, so nobody without a key can fill it. Thread-safe. */
 #pragma once
 
 #include <stdbool.h>

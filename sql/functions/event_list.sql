@@ -6,8 +6,7 @@
 --
 -- outcome  ok | user_unknown
 -- retry    safe: reads only
--- locks    none; the head is read before the entries, so a page may hold entries newer than last_seq's
---          reading: last_seq is then that of the last row
+-- locks    none; head and entries are read in one snapshot
 -- indexes  app_user_user_id_key, mailbox_head_pkey, mailbox_pkey, app_user_pkey
 create or replace function duet.event_list(
     p_user text,

@@ -47,8 +47,8 @@ static int64_t deadline_of(const struct connections *connections, enum connectio
     return timeout_us ? clock_mono_us() + timeout_us : NO_DEADLINE;
 }
 
-/* Only if the deadline is still the one that was missed: the connection may have gone on to its next
- * phase in this very moment. */
+/* Only if the deadline is still the one that was missed: the connection may have gone on to its
+ * next phase in this very moment. */
 static bool cut_off(struct connection *connection, int64_t now_us)
 {
     int64_t deadline_us = atomic_load_explicit(&connection->deadline_us, memory_order_relaxed);

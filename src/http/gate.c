@@ -14,7 +14,8 @@ static const struct {
     {TEXT("PUT"), true},  {TEXT("PATCH"), true}, {TEXT("DELETE"), false},
 };
 
-/* The headers that mean something here: those that the gate itself judges, and those it hands on. */
+/* The headers that mean something here: those that the gate itself judges, and those it hands on.
+ */
 struct known {
     struct text host, content_length, transfer_encoding, expect;
     struct gate gate;
@@ -94,11 +95,11 @@ static int check_request_line(
     return malformed(err, "the method is not one of GET, HEAD, POST, PUT, PATCH, DELETE");
 }
 
-/* Whether the parts fill the head: one space between the words of the request line, CR LF behind each
- * line, nothing unaccounted for. A bare line feed, a NUL (behind which libmicrohttpd drops the rest of
- * the line), an empty name and a second blank leave a gap; a folded line, which it glues to the *name*
- * of the line above, has been moved elsewhere. Addresses are compared as numbers, because after such a
- * move they are not into one object. */
+/* Whether the parts fill the head: one space between the words of the request line, CR LF behind
+ * each line, nothing unaccounted for. A bare line feed, a NUL (behind which libmicrohttpd drops the
+ * rest of the line), an empty name and a second blank leave a gap; a folded line, which it glues to
+ * the *name* of the line above, has been moved elsewhere. Addresses are compared as numbers,
+ * because after such a move they are not into one object. */
 static bool is_whole(const struct gate_head *head)
 {
     size_t before_version = head->method.len + 1 + head->target_bytes + 1;
@@ -132,7 +133,8 @@ static int check_headers(const struct gate_head *head, struct err *err)
     return 0;
 }
 
-/* False when a header that may stand once stands twice. The first of each is in *ret in any case. */
+/* False when a header that may stand once stands twice. The first of each is in *ret in any case.
+ */
 static bool collect(const struct gate_head *head, struct known *ret)
 {
     bool good = true;

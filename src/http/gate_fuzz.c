@@ -52,8 +52,8 @@ static void require_good(const struct gate *gate)
     require(!gate->has_body || text_present(gate->content_type));
 }
 
-/* What the gate lets pass has no second reading: each line ends in CR LF, and nowhere else. The target
- * is not its business. */
+/* What the gate lets pass has no second reading: each line ends in CR LF, and nowhere else. The
+ * target is not its business. */
 static void require_one_reading(struct text raw)
 {
     require(raw.len >= 4 && memcmp(raw.ptr + raw.len - 4, "\r\n\r\n", 4) == 0);

@@ -23,8 +23,8 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* The byte that %XX at the front of t stands for; -1 when that is no escape or the byte is NUL, which
- * PostgreSQL and C would both take for the end of the text. */
+/* The byte that %XX at the front of t stands for; -1 when that is no escape or the byte is NUL,
+ * which PostgreSQL and C would both take for the end of the text. */
 static int escaped_byte(struct text t)
 {
     int high = t.len >= 3 ? hex_digit(t.ptr[1]) : -1;
@@ -48,7 +48,7 @@ static int percent_decode(
     char *out = arena_alloc(arena, raw.len + 1);
     size_t len = 0;
     for (size_t i = 0; i < raw.len; i++) {
-        int byte = raw.ptr[i];
+        int byte = (unsigned char)raw.ptr[i];
         if (byte == '%') {
             byte = escaped_byte((struct text){raw.ptr + i, raw.len - i});
             if (byte < 0)
@@ -77,8 +77,9 @@ static int check_target(struct text target, struct err *err)
     return 0;
 }
 
-/* After decoding, so that %2E%2E is seen for what it is. A slash or backslash can only have come from
- * an escape or from a client that takes them for borders: other programs on the way may do so too. */
+/* After decoding, so that %2E%2E is seen for what it is. A slash or backslash can only have come
+ * from an escape or from a client that takes them for borders: other programs on the way may do so
+ * too. */
 static int check_segment(struct text segment, struct err *err)
 {
     if (segment.len == 0)
@@ -91,12 +92,11 @@ static int check_segment(struct text segment, struct err *err)
     return 0;
 }
 
-/* `raw` starts with its slash. */
+/* `raw` starts with its slash, *ret is empty. */
 static int split_path(struct text raw, struct arena *arena, struct path *ret, struct err *err)
 {
     struct text rest = {raw.ptr + 1, raw.len - 1};
 
-    ret->n = 0;
     if (rest.len == 0)
         return 0;
     while (text_present(rest)) {
@@ -110,8 +110,8 @@ static int split_path(struct text raw, struct arena *arena, struct path *ret, st
     return 0;
 }
 
-/* Whether the pattern fits, and which segments it spells out: one bit each, the first the highest. The
- * pattern with the greater number is the more particular one. */
+/* Whether the pattern fits, and which segments it spells out: one bit each, the first the highest.
+ * The pattern with the greater number is the more particular one. */
 static bool pattern_fits(const char *pattern, const struct path *path, uint32_t *ret_spelled)
 {
     uint32_t spelled = 0;
@@ -274,7 +274,7 @@ int router_match(
     struct match *ret,
     struct err *err)
 {
-    struct path path;
+    struct path path = {.n = 0};
 
     *ret = (struct match){.route = NULL};
     if (check_target(target, err))

@@ -1,7 +1,7 @@
-/* libjwt checks a signature and nothing else: no claim, no duplicate name, no foreign character in the
- * signature, and without a key it takes anything. So every part of a token is looked at here first, in
- * the order of `verify_anew`, and libjwt sees only what is well-formed and signed, if at all, by the
- * key that it is given (RFC 8725). */
+/* libjwt checks a signature and nothing else: no claim, no duplicate name, no foreign character
+ * in the signature, and without a key it takes anything. So every part of a token is looked at
+ * here first, in the order of `verify_with`, and libjwt sees only what is well-formed and
+ * signed, if at all, by the key that it is given (RFC 8725). */
 #include "http/token.h"
 
 #include <pthread.h>
@@ -87,8 +87,8 @@ void tokens_set_clock(struct tokens *tokens, int64_t (*now_us)(void))
     tokens->now_us = now_us;
 }
 
-/* The keys and their generation as of one moment: a verdict that was found with old keys is put into
- * the cache under the old generation, where nobody finds it. */
+/* The keys and their generation as of one moment: a verdict that was found with old keys is put
+ * into the cache under the old generation, where nobody finds it. */
 static struct keys *keys_of(struct tokens *tokens, uint64_t *ret_generation)
 {
     pthread_mutex_lock(&tokens->mutex);
@@ -155,8 +155,8 @@ struct header {
 
 static const char *const types[] = {"JWT", NULL};
 
-/* What is not in the table is refused: `crit` and `b64` change what a signature means, `jwk`, `jku`,
- * `x5u` bring keys along. */
+/* What is not in the table is refused: `crit` and `b64` change what a signature means, `jwk`,
+ * `jku`, `x5u` bring keys along. */
 static const struct field header_fields[] = {
     FIELD_TEXT(struct header, alg, .required = true, .max = 16),
     FIELD_TEXT(struct header, kid, .required = true, .max = KID_BYTES),

@@ -1,8 +1,8 @@
 /* Tokens against one HS256 and one RS256 key.
  *
- * Input that begins with '!' is a header, a newline and a payload; it is signed here, so that what
- * stands behind the signature is reached. Any other input is the token itself: those in the corpus were
- * signed with these keys. */
+ * Input that begins with '!' is a header, a newline and a payload; it is signed here, so that
+ * what stands behind the signature is reached. Any other input is the token itself: those in the
+ * corpus were signed with these keys. */
 #include "http/token.h"
 
 #include "base/clock.h"

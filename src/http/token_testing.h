@@ -1,5 +1,5 @@
-/* What the tests of keys and tokens share: keys made with OpenSSL, key files, and tokens put together
- * by hand, so that they may be wrong in any way. */
+/* What the tests of keys and tokens share: keys made with OpenSSL, key files, and tokens put
+ * together by hand, so that they may be wrong in any way. */
 #pragma once
 
 #include <stdbool.h>

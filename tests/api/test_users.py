@@ -127,7 +127,7 @@ def test_user_id_may_hold_any_character(api, name):
 
 def test_user_ids_are_compared_byte_by_byte(api):
     name = fresh()
-    for variant in (name, name.upper(), name + " ", name + "é", name + "é"):
+    for variant in (name, name.upper(), name + " ", name + "\u00e9", name + "e\u0301"):
         assert api.put(f"/v1/users/{quoted(variant)}", {}).status == 201
 
 

@@ -1,4 +1,4 @@
-"""Bytes to the server and back, with no HTTP library in between that would make them well-formed."""
+"""Bytes to the server and back, with no library in between that would make them well-formed."""
 
 import json
 import re

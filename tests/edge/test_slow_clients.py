@@ -13,8 +13,8 @@ HEADER_SECONDS = 1
 BODY_SECONDS = 2
 REPLY_SECONDS = 2
 IDLE_SECONDS = 3
-# How late a client may be cut off beyond its time: deadlines are looked at four times a second, and a
-# machine under test is busy.
+# How late a client may be cut off beyond its time: deadlines are looked at four times a second, and
+# a machine under test is busy.
 LATE_SECONDS = 2
 HEALTH_SECONDS = 1
 CLIENTS = 20

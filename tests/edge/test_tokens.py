@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import signal
 import socket
 import time
 
@@ -457,7 +458,7 @@ def own_keys(tmp_path):
 
 def reload(server, event):
     lines = len(server.log)
-    server.signal(1)  # SIGHUP
+    server.signal(signal.SIGHUP)
     return server.wait_for_log(event, after=lines)
 
 

@@ -1,0 +1,31 @@
+-- duet.partition_make: make the partitions of mailbox for today and the next 14 days. Returns how many days
+-- ahead there are then.
+--
+-- Also for the server, where pg_cron is not there or has stopped. Makes and never drops: dropping takes
+-- stronger locks and has its own job.
+--
+-- retry    safe: what exists stays as it is
+-- locks    one advisory lock for the transaction, so that two do not make the same table; mailbox in a mode
+--          that lets reading and sending go on. Waits for either at most 2 s (55P03)
+create or replace function duet.partition_make(p_now timestamptz default now())
+returns bigint
+language plpgsql security definer
+-- Empty, because pg_partman sets the path for the whole session to what it has found.
+set search_path = ''
+set lock_timeout = '2s'
+-- pg_partman cuts and names days in the session's time zone.
+set timezone = 'UTC'
+as $$
+begin
+    perform pg_catalog.pg_advisory_xact_lock(1146439764, 1);
+    perform partman.create_partition_time(
+        'duet.mailbox',
+        array(
+            select pg_catalog.date_trunc('day', p_now) + d * interval '1 day'
+            from pg_catalog.generate_series(0, 14) as d
+        ),
+        p_analyze := false
+    );
+    return duet.partition_days_ahead(p_now);
+end
+$$;
