@@ -52,11 +52,14 @@ static int read_settings(struct program *p)
 
 static int load_keys(struct program *p, struct keys **ret)
 {
-    if (p->settings.keys_file[0] == '\0') {
-        snprintf(p->why, sizeof(p->why), "DUET_KEYS_FILE must name the file with the keys of tokens.");
-        return -1;
-    }
-    return keys_load(p->settings.keys_file, ret, p->why, sizeof(p->why));
+    static const char prefix[] = "DUET_KEYS_FILE: ";
+    size_t used = sizeof(prefix) - 1;
+
+    memcpy(p->why, prefix, sizeof(prefix));
+    if (p->settings.keys_file[0] != '\0')
+        return keys_load(p->settings.keys_file, ret, p->why + used, sizeof(p->why) - used);
+    snprintf(p->why + used, sizeof(p->why) - used, "the file with the keys of tokens is to be named.");
+    return -1;
 }
 
 /* ---- serve ---- */

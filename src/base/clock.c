@@ -103,6 +103,27 @@ static bool take_offset(struct text t, int64_t *ret_s)
     return true;
 }
 
+/* False for what is no day: timegm makes the 31st of February one of March. */
+static bool is_calendar_day(struct tm tm, time_t *ret)
+{
+    int day = tm.tm_mday;
+
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    *ret = timegm(&tm);
+    return tm.tm_mday == day;
+}
+
+bool clock_is_day(struct text t)
+{
+    struct tm tm = {0};
+    time_t unused;
+
+    return take_number(&t, 4, 1, 9999, '-', &tm.tm_year) &&
+           take_number(&t, 2, 1, 12, '-', &tm.tm_mon) && take_number(&t, 2, 1, 31, 0, &tm.tm_mday) &&
+           t.len == 0 && is_calendar_day(tm, &unused);
+}
+
 bool clock_from_text(struct text t, int64_t *ret_us)
 {
     struct tm tm = {0};
@@ -115,11 +136,8 @@ bool clock_from_text(struct text t, int64_t *ret_us)
         !take_number(&t, 2, 0, 59, ':', &tm.tm_min) || !take_number(&t, 2, 0, 59, 0, &tm.tm_sec) ||
         !take_fraction(&t, &fraction_us) || !take_offset(t, &offset_s))
         return false;
-    int day = tm.tm_mday;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    time_t seconds = timegm(&tm);
-    if (tm.tm_mday != day) /* 31 February has become March */
+    time_t seconds;
+    if (!is_calendar_day(tm, &seconds))
         return false;
     *ret_us = ((int64_t)seconds - offset_s) * USEC_PER_SEC + fraction_us;
     return true;

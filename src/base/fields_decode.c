@@ -17,6 +17,27 @@ struct decoding {
     struct err *err;
 };
 
+/* Names are escaped as RFC 6901 asks, and cut: they may be the client's own. */
+#define POINTER_NAME_BYTES 64
+
+static void write_name(const char *name, char *buffer, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; name[i] && i < POINTER_NAME_BYTES && used + 3 < size; i++) {
+        if (name[i] == '~' || name[i] == '/') {
+            buffer[used++] = '~';
+            buffer[used++] = name[i] == '~' ? '0' : '1';
+        } else {
+            buffer[used++] = name[i];
+        }
+    }
+    /* What was cut within a character ends before it. */
+    while (used && !text_is_utf8((struct text){buffer, used}))
+        used--;
+    buffer[used] = '\0';
+}
+
 static void write_pointer(const struct place *place, char *buffer, size_t size)
 {
     if (!place) {
@@ -25,10 +46,14 @@ static void write_pointer(const struct place *place, char *buffer, size_t size)
     }
     write_pointer(place->parent, buffer, size);
     size_t used = strlen(buffer);
-    if (place->name)
-        snprintf(buffer + used, size - used, "/%.64s", place->name);
-    else
+    if (used + 2 > size)
+        return;
+    if (!place->name) {
         snprintf(buffer + used, size - used, "/%zu", place->index);
+        return;
+    }
+    buffer[used] = '/';
+    write_name(place->name, buffer + used + 1, size - used - 1);
 }
 
 #define WRONG(d, place, ...) wrong_as(d, ERR_INVALID_REQUEST, place, __VA_ARGS__)
@@ -467,6 +492,12 @@ static struct text find_outside_body(const struct field_source *source, const st
 static void decode_outside_body(
     struct decoding *d, const struct fields *fields, const struct field_source *source, void *record)
 {
+    for (size_t i = 0; i < source->n_query; i++) {
+        struct text name = source->query[i].name;
+        struct place place = {NULL, arena_text(d->arena, name).ptr, 0};
+        if (!is_known(fields, IN_QUERY, name.ptr, name.len))
+            WRONG(d, &place, "is not known here");
+    }
     for (const struct field *field = fields->list; field->kind; field++) {
         if (field->from == IN_BODY)
             continue;
@@ -477,12 +508,6 @@ static void decode_outside_body(
         else
             absent_field(d, field, &place, record);
     }
-    for (size_t i = 0; i < source->n_query; i++) {
-        struct text name = source->query[i].name;
-        struct place place = {NULL, arena_text(d->arena, name).ptr, 0};
-        if (!is_known(fields, IN_QUERY, name.ptr, name.len))
-            WRONG(d, &place, "is not known here");
-    }
 }
 
 int fields_decode(
@@ -492,12 +517,12 @@ int fields_decode(
     void *ret,
     struct err *err)
 {
+    static const struct field none[] = {FIELD_END};
+    const struct fields known = {fields->list ? fields->list : none, fields->size};
     struct decoding d = {arena, err};
 
-    if (!fields->list)
-        return 0;
-    decode_outside_body(&d, fields, source, ret);
-    decode_members(&d, fields, NULL, NULL, source->body, ret);
+    decode_outside_body(&d, &known, source, ret);
+    decode_members(&d, &known, NULL, NULL, source->body, ret);
     return err->code == ERR_NONE ? 0 : -1;
 }
 

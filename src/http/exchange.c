@@ -387,13 +387,22 @@ static struct text header_value(void *exchange, const char *name)
     return strcmp(name, "Idempotency-Key") == 0 ? e->gate.idempotency_key : TEXT_ABSENT;
 }
 
+static bool takes_body(const struct fields *fields)
+{
+    for (const struct field *field = fields->list; field && field->kind; field++)
+        if (field->from == IN_BODY)
+            return true;
+    return false;
+}
+
 static int decode(struct exchange *e)
 {
     const struct operation *operation = operation_of(e);
 
     if (e->err.code != ERR_NONE)
         return -1;
-    if (e->body.len && fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
+    if ((e->body.len || takes_body(&operation->in)) &&
+        fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
         return -1;
     drop_body(e); /* the tree has copies of all */
     const struct field_source source = {

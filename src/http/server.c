@@ -131,14 +131,16 @@ static int split_address(struct listening *l, const char *listen)
 {
     const char *colon = strrchr(listen, ':');
     size_t host_length = colon ? (size_t)(colon - listen) : 0;
+    int64_t port = -1;
 
-    if (!colon || host_length == 0 || host_length >= sizeof(l->host) || strlen(colon) > 6)
+    if (!colon || host_length == 0 || host_length >= sizeof(l->host) ||
+        !text_to_i64(text_of(colon + 1), &port) || port < 0 || port > UINT16_MAX)
         return REFUSE(l, "DUET_LISTEN must be an address and a port such as 127.0.0.1:8080.");
     if (listen[0] == '[' && listen[host_length - 1] == ']')
         snprintf(l->host, sizeof(l->host), "%.*s", (int)host_length - 2, listen + 1);
     else
         snprintf(l->host, sizeof(l->host), "%.*s", (int)host_length, listen);
-    snprintf(l->port, sizeof(l->port), "%s", colon + 1);
+    snprintf(l->port, sizeof(l->port), "%d", (int)port);
     return 0;
 }
 

@@ -83,12 +83,8 @@ static const struct field user_put_fields[] = {
 static int user_put_check(struct op *op)
 {
     const struct user_put *in = op->in;
-    int64_t unused;
 
-    /* A day is a time's first half. */
-    if (text_present(in->birthday) &&
-        !clock_from_text(
-            text_of(arena_printf(op->arena, "%.*sT00:00:00Z", TEXT_ARG(in->birthday))), &unused))
+    if (text_present(in->birthday) && !clock_is_day(in->birthday))
         return err_field(
             op->err, ERR_INVALID_REQUEST, "/birthday", "must be a day such as 1990-05-17");
     return 0;

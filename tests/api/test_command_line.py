@@ -93,7 +93,7 @@ def test_printed_settings_hide_secrets(settings):
     "change, word",
     [
         pytest.param({"secret": base64url(b"x" * 31)}, "32", id="a secret of 31 bytes"),
-        pytest.param({"alg": "none"}, "h1", id="an algorithm that is none"),
+        pytest.param({"alg": "none"}, "alg", id="an algorithm that is none"),
         pytest.param({"kid": "a b"}, "kid", id="a kid with a blank"),
         pytest.param({"public_key": "x"}, "h1", id="a public key beside a secret"),
     ],

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from support import text_message
+from support import short, text_message
 from support.client import quoted
 
 
@@ -137,6 +137,7 @@ def test_message_list_of_a_user_who_is_unknown(api):
         ({"peers": "bob"}, "/peers"),
         ({"Limit": 5}, "/Limit"),
     ],
+    ids=short,
 )
 def test_a_wrong_parameter_is_refused_by_name(api, ann, params, pointer):
     reply = api.get(f"/v1/users/{ann}/messages", params=params)
@@ -148,7 +149,7 @@ def test_a_parameter_given_twice_is_refused(api, ann):
     assert (reply.status, reply.code) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("cursor", ["x", "0", "-1", "AAAA", "1_1", "x" * 128, "%25", "null", "1.2.3"])
+@pytest.mark.parametrize("cursor", ["x", "0", "-1", "AAAA", "1_1", "x" * 128, "%25", "null", "1.2.3"], ids=short)
 def test_a_cursor_that_was_never_given_is_refused(api, ann, cursor):
     reply = api.get(f"/v1/users/{ann}/messages?cursor={cursor}")
     assert (reply.status, reply.code) in (

@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from support import text_message
+from support import short, text_message
 from support.database import unchanged
 
 EVERY_ELEMENT = [
@@ -130,6 +130,7 @@ def test_an_element_needs_no_more_than_its_required_fields(api, ann, bob, elemen
         ("text", ""),
         (None, ""),
     ],
+    ids=short,
 )
 def test_an_element_that_is_wrong_is_refused_by_name(api, db, ann, bob, element, pointer):
     good = {"type": "text", "text": "x"}
@@ -178,6 +179,7 @@ def test_text_stands_in_place_of_elements_not_beside_them(api, db, ann, bob):
         ("client_id", "a-b", "a b"),
         ("client_id", "ab", "é"),
     ],
+    ids=short,
 )
 def test_message_send_accepts_the_limit_and_refuses_what_is_beyond(
     api, db, ann, bob, field, accepted, refused
@@ -203,6 +205,7 @@ def test_message_send_accepts_the_limit_and_refuses_what_is_beyond(
         ("options", "push", False, []),
         ("options", "enforce_policy", False, "x"),
     ],
+    ids=short,
 )
 def test_the_parts_of_a_message_have_limits(api, db, ann, bob, part, field, accepted, refused):
     body = text_message(ann, bob, **{part: {field: accepted}})
@@ -313,7 +316,7 @@ def test_an_idempotency_key_belongs_to_its_caller(api, server, ann, bob):
     assert (one.status, other.status) == (201, 201)
 
 
-@pytest.mark.parametrize("wrong", ["x" * 65, "a b", "é".encode().decode("latin-1")])
+@pytest.mark.parametrize("wrong", ["x" * 65, "a b", "é".encode().decode("latin-1")], ids=short)
 def test_an_idempotency_key_has_limits(api, db, ann, bob, wrong):
     with unchanged(db):
         reply = api.post("/v1/messages", text_message(ann, bob), headers={"Idempotency-Key": wrong})

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support import text_message
+from support import short, text_message
 
 
 def samples(api):
@@ -90,7 +90,7 @@ def test_a_request_id_is_echoed_and_logged(api, server, ann):
     assert (entry["operation"], entry["status"]) == ("user_get", 200)
 
 
-@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", 'a"b', "a/b", "{}"])
+@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", 'a"b', "a/b", "{}"], ids=short)
 def test_a_request_id_that_is_none_is_replaced(api, bad):
     reply = api.get("/healthz", token=None, headers={"X-Request-Id": bad})
     assert reply.status == 200
