@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Makes one OpenAPI document of the files beside this one: bundle.py OUT.json
 
-References into components/ become #/components/…; other references are replaced by what they name. The
-responses that operations share are written into each of them from components/errors.yaml. The same
-files give the same bytes.
+References into components/ become #/components/…; other references are replaced by what they name.
+The responses that operations share are written into each of them from components/errors.yaml. The
+same files give the same bytes.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Fixtures of all black-box tests: one cluster and one server a run, users of its own for each test."""
+"""Fixtures of all black-box tests: one cluster and one server a run, users for each test."""
 
 import itertools
 import os
@@ -79,8 +79,8 @@ def server(cluster, keys, keys_file):
 
 @pytest.fixture
 def start_server(cluster, keys, keys_file):
-    """Starts servers with settings of their own: start_server(DUET_SENDERS=1). `ready=False` does not
-    wait for /readyz."""
+    """Starts servers with settings of their own: start_server(DUET_SENDERS=1). `ready=False` does
+    not wait for /readyz."""
     made = []
 
     def start(env=None, ready=True, keys=keys, keys_file=keys_file, **settings):

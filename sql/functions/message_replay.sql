@@ -6,7 +6,7 @@
 -- outcome  ok | idempotency_key_reused (the key was used for another request)
 -- retry    safe: reads only
 -- locks    none
--- indexes  idempotency_key_pkey, mailbox_client_id
+-- indexes  idempotency_key_pkey, mailbox_retry
 create or replace function duet.message_replay(
     p_sender bigint[],
     p_receiver bigint[],
@@ -54,14 +54,25 @@ begin
 
     if cardinality(array_remove(v_client_id, null)) > 0 then
         return query
-        select i.item::integer, 'ok', false, m.seq, m.peer_seq, m.sent_at, m.nonce
-        from unnest(p_sender, p_receiver, v_client_id) with ordinality
+        with kept as materialized (
+            select m.owner, m.peer, m.client_id, m.seq, m.peer_seq, m.sent_at, m.nonce
+            from mailbox as m
+            where retry_mark(m.owner, m.client_id) = any (
+                    array(
+                        select retry_mark(i.receiver, i.client_id)
+                        from unnest(p_receiver, v_client_id) as i(receiver, client_id)
+                        where i.client_id is not null
+                    )
+                )
+              and m.client_id is not null
+              and not m.outgoing
+              and m.sent_at < p_now + interval '1 day'
+        )
+        select i.item::integer, 'ok', false, k.seq, k.peer_seq, k.sent_at, k.nonce
+        from kept as k
+        join unnest(p_sender, p_receiver, v_client_id) with ordinality
             as i(sender, receiver, client_id, item)
-        -- Why a number is added to owner is told at the index, mailbox_client_id.
-        join mailbox as m on m.owner + 0 = i.receiver and m.client_id = i.client_id
-        where m.peer = i.sender
-          and not m.outgoing
-          and m.sent_at < p_now + interval '1 day';
+            on i.receiver = k.owner and i.sender = k.peer and i.client_id = k.client_id;
     end if;
 end
 $$;

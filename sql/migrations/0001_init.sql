@@ -133,12 +133,22 @@ comment on column duet.mailbox.elements is 'JSON array, checked on the way in.';
 
 create index mailbox_peer on duet.mailbox (owner, peer, seq);
 
--- Finds a message by sender, receiver and client_id when it is sent again. The expression in front is a
--- number as good as owner itself, but no other index can answer it: a plan that is made while the day's
--- partition is empty cannot tell the indexes apart, would pick any that begins with owner, and would
--- then read all of a busy user's entries for each message until the plan is made anew.
-create index mailbox_client_id on duet.mailbox ((owner + 0), client_id)
-    where client_id is not null;
+-- One number for what tells a retry from a new message in a receiver's mailbox. The owner makes the upper
+-- half, so that a user's numbers lie together; two client_ids may share one, so finders compare again.
+create function duet.retry_mark(p_owner bigint, p_client_id text)
+returns bigint
+language sql immutable strict parallel safe
+as $$
+    select (p_owner << 32) | (pg_catalog.hashtext(p_client_id)::bigint & 4294967295)
+$$;
+
+-- Finds a message that is sent again, in the receiver's mailbox. Each send asks this index of all kept
+-- days: by one number, a batch's numbers are looked up together in ascending order, in a third of the time
+-- that (owner, client_id) takes for one after the other. And no other index can answer: a plan made while
+-- the day's partition is empty cannot tell indexes apart, would pick any that begins with owner, and would
+-- read all of a busy user's entries for each message.
+create index mailbox_retry on duet.mailbox (duet.retry_mark(owner, client_id))
+    where client_id is not null and not outgoing;
 
 -- pg_partman gives new partitions these storage parameters. The first analysis of a day's partition
 -- shall come early, the later ones not at every tenth of millions.

@@ -1,9 +1,9 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/memory.h"
 
 /* A chunk is 8 KiB, which holds a usual request; what is larger than a quarter of that gets its own,
@@ -11,6 +11,7 @@
 #define CHUNK_BYTES 8192
 #define LARGE_BYTES (CHUNK_BYTES / 4)
 #define ALIGNMENT _Alignof(max_align_t)
+#define PRINTED_BYTES 65536
 
 struct chunk {
     struct chunk *next;
@@ -101,23 +102,13 @@ struct text arena_text(struct arena *arena, struct text t)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    buf_auto text = BUF(PRINTED_BYTES);
     va_list args;
-    char small[256];
 
     va_start(args, format);
-    int length = vsnprintf(small, sizeof(small), format, args);
+    buf_vprintf(&text, format, args);
     va_end(args);
-    if (length < 0)
-        length = 0;
-    char *text = arena_alloc(arena, (size_t)length + 1);
-    if ((size_t)length < sizeof(small)) {
-        memcpy(text, small, (size_t)length);
-        return text;
-    }
-    va_start(args, format);
-    vsnprintf(text, (size_t)length + 1, format, args);
-    va_end(args);
-    return text;
+    return (char *)arena_text(arena, buf_as_text(&text)).ptr;
 }
 
 void arena_defer(struct arena *arena, void (*release)(void *handle), void *handle)

@@ -19,6 +19,7 @@ struct connection {
     struct connections *owner;
     struct connection *next_free;
     int fd; /* NO_SOCKET in entries that are free; guarded by owner->lock */
+    bool crowded; /* it came when there were more than the soft limit */
     /* Written by the thread that serves the connection, read by the reaper. */
     atomic_int phase;
     atomic_int_least64_t deadline_us; /* monotonic */
@@ -177,6 +178,9 @@ struct connection *connections_open(struct connections *connections, int fd)
     if (connection) {
         connection->owner = connections;
         connection->fd = fd;
+        connection->crowded =
+            atomic_fetch_add_explicit(&connections->count, 1, memory_order_relaxed) >=
+            connections->soft_limit;
         atomic_store_explicit(&connection->phase, CONNECTION_HEAD, memory_order_relaxed);
         atomic_store_explicit(
             &connection->deadline_us, deadline_of(connections, CONNECTION_HEAD),
@@ -184,9 +188,7 @@ struct connection *connections_open(struct connections *connections, int fd)
     }
     pthread_mutex_unlock(&connections->lock);
 
-    if (connection)
-        atomic_fetch_add_explicit(&connections->count, 1, memory_order_relaxed);
-    else
+    if (!connection)
         shutdown(fd, SHUT_RDWR);
     return connection;
 }
@@ -217,7 +219,7 @@ size_t connections_count(const struct connections *connections)
     return atomic_load_explicit(&connections->count, memory_order_relaxed);
 }
 
-bool connections_over_soft_limit(const struct connections *connections)
+bool connection_is_crowded(const struct connection *connection)
 {
-    return connections_count(connections) > connections->soft_limit;
+    return connection && connection->crowded;
 }

@@ -319,7 +319,7 @@ static int authenticate(struct exchange *e)
 
 static int check_crowd(struct exchange *e)
 {
-    if (!connections_over_soft_limit(e->server->connections))
+    if (!connection_is_crowded(e->watched))
         return 0;
     e->err.retry_after_s = 1;
     return err_plain(&e->err, ERR_TOO_MANY_CONNECTIONS);
@@ -337,9 +337,10 @@ static enum MHD_Result take_head(struct exchange *e, const char *method, const c
     bool allowed =
         router_match(routes, n_routes, e->method, e->target, e->arena, &e->match, &e->err) == 0 &&
         authenticate(e) == 0;
-    /* With a body on its way the connection cannot be used again: the refusal goes out before it. */
-    if (!allowed)
-        return answer_error(e, e->gate.has_body);
+    /* A refusal goes out before the body comes, which ends the connection. Without a body it is sent at
+     * the request's end, and the connection serves on. */
+    if (!allowed && e->gate.has_body)
+        return answer_error(e, true);
     e->stage = STAGE_BODY;
     connections_phase(e->watched, CONNECTION_BODY);
     return MHD_YES;
@@ -399,8 +400,6 @@ static int decode(struct exchange *e)
 {
     const struct operation *operation = operation_of(e);
 
-    if (e->err.code != ERR_NONE)
-        return -1;
     if ((e->body.len || takes_body(&operation->in)) &&
         fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
         return -1;
@@ -479,6 +478,8 @@ static void prepare_op(struct exchange *e)
 static enum MHD_Result run(struct exchange *e)
 {
     connections_phase(e->watched, CONNECTION_WORK);
+    if (e->err.code != ERR_NONE)
+        return answer_error(e, false);
     prepare_op(e);
     if (decode(e) != 0 || authorize(e) != 0)
         return answer_error(e, false);

@@ -308,6 +308,10 @@ static struct server *server_new(struct services *services, struct tokens *token
         server->sockets[i] = -1;
     server->connections = connections_new(
         (size_t)settings->max_connections, (size_t)settings->max_connections * 9 / 10, timeouts_us);
+    if (!server->connections) {
+        server_free(server);
+        return NULL;
+    }
     return server;
 }
 
@@ -323,6 +327,10 @@ int server_start(
     struct listening listening = {.why = why, .why_size = why_size};
     struct server *server = server_new(borrows_services, borrows_tokens);
 
+    if (!server) {
+        snprintf(why, why_size, "A thread cannot be started: %m.");
+        return -1;
+    }
     MHD_set_panic_func(on_panic, NULL);
     if (split_address(&listening, borrows_services->settings->listen) != 0 ||
         resolve(&listening) != 0 || open_sockets(server, &listening) != 0 ||
@@ -360,7 +368,8 @@ void server_free(struct server *server)
 {
     if (!server)
         return;
-    connections_stop(server->connections);
+    if (server->connections)
+        connections_stop(server->connections);
     for (size_t i = 0; i < server->n_daemons; i++)
         if (server->daemons[i])
             MHD_stop_daemon(server->daemons[i]);

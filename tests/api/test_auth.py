@@ -102,7 +102,15 @@ def test_a_token_of_each_kind_of_key_is_good(api, server, ann, kid):
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", "Bearer ", "Basic YWRtaW46YWRtaW4=", "{token}", "Token {token}", "Bearer {token} x"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YWRtaW46YWRtaW4=",
+        "{token}",
+        "Token {token}",
+        "Bearer {token} x",
+    ],
 )
 def test_an_authorization_of_another_form_is_refused(api, server, ann, authorization):
     value = authorization.format(token=server.token())

@@ -115,7 +115,17 @@ def test_a_text_that_is_not_unicode_is_never_stored(refused, ann, bob, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["\u2028\u2029", "\U0010ffff", "\uffff", "a\u0301", "\u202e", "👩‍👩‍👧", "tab\tand\r\nlines", "\\\"/", "  "],
+    [
+        "\u2028\u2029",
+        "\U0010ffff",
+        "\uffff",
+        "a\u0301",
+        "\u202e",
+        "👩‍👩‍👧",
+        "tab\tand\r\nlines",
+        "\\\"/",
+        "  ",
+    ],
 )
 def test_a_text_comes_back_as_it_was_sent(api, ann, bob, text):
     sent = api.post("/v1/messages", text_message(ann, bob, text))
@@ -185,6 +195,12 @@ def test_a_thousand_wrong_fields_are_refused_in_a_short_answer(refused, ann):
     body = {f"field{i}": i for i in range(1000)}
     reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", json=body)
     assert len(reply.pointers) == 32
+
+
+def test_a_long_name_is_cut_between_characters(refused, ann):
+    name = "x" * 63 + "é"
+    reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", json={name * 4: 1})
+    assert len(reply.pointers) == 1
 
 
 def test_a_pointer_escapes_what_a_pointer_must(refused, ann):
@@ -357,6 +373,12 @@ def test_a_method_that_the_resource_does_not_know_is_refused(api, db, method, pa
 
 def test_a_long_address_is_refused(refused):
     refused(414, "uri_too_long", "GET", f"/v1/users/{'x' * 3000}")
+
+
+@pytest.mark.parametrize("encoded", ["a%2Fb", "a%2fb", "a%5Cb", "a%5cb"])
+def test_a_slash_in_a_user_id_is_refused(refused, encoded):
+    # Programs on the way take an escaped slash for a border, or do not.
+    refused(400, "malformed_request", "PUT", f"/v1/users/{encoded}", json={})
 
 
 def test_hostile_text_is_only_text(api, db, user):

@@ -149,7 +149,9 @@ def test_a_parameter_given_twice_is_refused(api, ann):
     assert (reply.status, reply.code) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("cursor", ["x", "0", "-1", "AAAA", "1_1", "x" * 128, "%25", "null", "1.2.3"], ids=short)
+@pytest.mark.parametrize(
+    "cursor", ["x", "0", "-1", "AAAA", "1_1", "x" * 128, "%25", "null", "1.2.3"], ids=short
+)
 def test_a_cursor_that_was_never_given_is_refused(api, ann, cursor):
     reply = api.get(f"/v1/users/{ann}/messages?cursor={cursor}")
     assert (reply.status, reply.code) in (

@@ -141,7 +141,8 @@ def test_an_element_that_is_wrong_is_refused_by_name(api, db, ann, bob, element,
 
 def test_a_message_holds_1_to_16_elements(api, db, ann, bob):
     element = {"type": "text", "text": "x"}
-    assert api.post("/v1/messages", text_message(ann, bob, None, elements=[element] * 16)).status == 201
+    most = text_message(ann, bob, None, elements=[element] * 16)
+    assert api.post("/v1/messages", most).status == 201
     for wrong in ([], [element] * 17, element, "x"):
         with unchanged(db):
             reply = api.post("/v1/messages", text_message(ann, bob, None, elements=wrong))
@@ -385,12 +386,69 @@ def test_a_muted_user_may_not_send(api, db, ann, bob):
     assert api.as_user(ann).post("/v1/messages", text_message(ann, bob)).status == 201
 
 
+def decide(db, owner, peer, **flags):
+    """What the owner has decided about the peer."""
+    for name, value in flags.items():
+        db.execute(
+            "insert into duet.contact (owner, peer, created_at)"
+            " select o.user_no, p.user_no, now() from duet.app_user o, duet.app_user p"
+            " where o.user_id = %s and p.user_id = %s on conflict do nothing",
+            [owner, peer],
+        )
+        db.execute(
+            f"update duet.contact set {name} = %s"
+            " where owner = (select user_no from duet.app_user where user_id = %s)"
+            " and peer = (select user_no from duet.app_user where user_id = %s)",
+            [value, owner, peer],
+        )
+
+
+ENFORCED = {"options": {"enforce_policy": True}}
+
+
+def test_a_blocked_user_may_not_send_to_who_blocked_it(api, db, ann, bob):
+    decide(db, bob, ann, blocked=True)
+    with unchanged(db):
+        device = api.as_user(ann).post("/v1/messages", text_message(ann, bob))
+        back_end = api.post("/v1/messages", text_message(ann, bob, **ENFORCED))
+    assert (device.status, device.code) == (403, "blocked_by_recipient")
+    assert (back_end.status, back_end.code) == (403, "blocked_by_recipient")
+    assert api.post("/v1/messages", text_message(ann, bob)).status == 201
+    assert api.as_user(bob).post("/v1/messages", text_message(bob, ann)).status == 201
+
+
+def test_a_retry_after_a_block_is_answered_with_the_first_message(api, db, ann, bob):
+    body = text_message(ann, bob, client_id=key(), **ENFORCED)
+    first = api.post("/v1/messages", body)
+    decide(db, bob, ann, blocked=True)
+    again = api.post("/v1/messages", body)
+    assert (again.status, again.json) == (200, first.json)
+
+
+@pytest.fixture
+def friends_only(db):
+    db.execute("update duet.setting set messaging = 'friends'")
+    yield
+    db.execute("update duet.setting set messaging = 'anyone'")
+
+
+def test_where_only_friends_may_write_strangers_may_not(api, db, ann, bob, friends_only):
+    with unchanged(db):
+        reply = api.as_user(ann).post("/v1/messages", text_message(ann, bob))
+    assert (reply.status, reply.code) == (403, "not_friends")
+    decide(db, ann, bob, friend=True)
+    assert api.as_user(ann).post("/v1/messages", text_message(ann, bob)).code == "not_friends"
+    decide(db, bob, ann, friend=True)
+    assert api.as_user(ann).post("/v1/messages", text_message(ann, bob)).status == 201
+    assert api.post("/v1/messages", text_message(bob, ann, **ENFORCED)).status == 201
+
+
 # -- reading one
 
 
 def test_message_get_knows_no_other_id(api, ann, bob):
     sent = api.post("/v1/messages", text_message(ann, bob)).json["id"]
-    changed = [sent[:i] + ("A" if sent[i] != "A" else "B") + sent[i + 1 :] for i in range(len(sent))]
+    changed = [sent[:i] + ("AB"[c == "A"]) + sent[i + 1 :] for i, c in enumerate(sent)]
     for other in changed + [sent[:-1], sent + "A", "x", "A" * 64, "-", "_" * 200]:
         reply = api.get(f"/v1/messages/{other}")
         assert (reply.status, reply.code) == (404, "message_unknown"), other

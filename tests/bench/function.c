@@ -1,9 +1,9 @@
-/* Calls duet.message_send_batch directly and prints how fast that went as one JSON object: what is left
- * of sending when nothing stands before the database.
+/* Calls duet.message_send_batch directly and prints how fast that went as one JSON object: what is
+ * left of sending when nothing stands before the database.
  *
- * As ideal as the server's own way can become: prepared, arrays in binary, one call and one commit a
- * batch, and no user in two connections' hands. Each connection has a thread, and the users whose
- * number leaves its own remainder. */
+ * As ideal as the server's own way can become: prepared, arrays in binary, one call and one commit
+ * a batch, and no user in two connections' hands: each connection has a thread and a share of the
+ * users, and takes of the messages those between two of them. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -81,6 +81,7 @@ struct settings {
     struct crowd crowd;
     uint64_t connections;
     uint64_t batch;
+    uint64_t split; /* which way the users are shared out among the connections */
     uint64_t count; /* messages of all connections; 0: until the time is over */
     double seconds;
     double warm_up_seconds;
@@ -167,28 +168,24 @@ static uint32_t element_type(enum parameter parameter)
     }
 }
 
-/* One of the users that only this connection sends for. */
-static uint64_t pick_own(struct worker *worker)
+static bool is_own(const struct worker *worker, uint64_t user)
 {
-    uint64_t user;
+    uint64_t side = worker->settings->split << 32 | user;
 
-    do
-        user = crowd_pick(&worker->settings->crowd, &worker->random);
-    while (user % worker->settings->connections != worker->index);
-    return user;
+    return random_next(&side) % worker->settings->connections == worker->index;
 }
 
 static void add_message(struct worker *worker)
 {
     const struct settings *settings = worker->settings;
     struct array *arrays = worker->arrays;
-    uint64_t sender = pick_own(worker);
-    uint64_t receiver;
+    uint64_t sender, receiver;
     char client_id[CLIENT_ID_DIGITS];
 
-    do
-        receiver = pick_own(worker);
-    while (receiver == sender);
+    do {
+        sender = crowd_sender(&settings->crowd, &worker->random);
+        receiver = crowd_receiver(&settings->crowd, sender, &worker->random);
+    } while (!is_own(worker, sender) || !is_own(worker, receiver));
     array_add_number(&arrays[SENDER], worker->user_no[sender]);
     array_add_number(&arrays[RECEIVER], worker->user_no[receiver]);
     array_add_number(&arrays[NONCE], (int64_t)(random_next(&worker->random) >> 32));
@@ -450,8 +447,10 @@ static void read_options(struct settings *settings, char **arguments)
         {"--now", OPTION_TEXT, &settings->now},
         {"--prefix", OPTION_TEXT, &settings->prefix},
         {"--users", OPTION_NUMBER, &settings->crowd.users},
+        {"--contacts", OPTION_NUMBER, &settings->crowd.contacts},
         {"--skew", OPTION_NUMBER, &settings->crowd.skew},
         {"--no-client-id", OPTION_OFF, &settings->client_id},
+        {"--split", OPTION_NUMBER, &settings->split},
         {0},
     };
 
@@ -461,8 +460,8 @@ static void read_options(struct settings *settings, char **arguments)
     if (settings->batch < 1 || settings->batch > MAX_BATCH)
         measure_die("--batch", "wants 1 to 4096");
     crowd_check(&settings->crowd, settings->prefix);
-    if (settings->crowd.users < 2 * settings->connections)
-        measure_die("--users", "wants two for each connection");
+    if (settings->crowd.users < 100 * settings->connections)
+        measure_die("--users", "wants a hundred for each connection");
 }
 
 int main(int argc, char **arguments)
@@ -470,7 +469,7 @@ int main(int argc, char **arguments)
     struct settings settings = {
         .database = "",
         .prefix = "bench",
-        .crowd = {.users = 100000, .skew = 3},
+        .crowd = {.users = 100000, .contacts = 20, .skew = 3},
         .connections = 2,
         .batch = 256,
         .seconds = 10,

@@ -1,8 +1,8 @@
 /* Loads a running server over HTTP/1.1 and prints what it did as one JSON object.
  *
- * It shares the machine with the server that it measures, so it does as little as it can: one thread,
- * requests made once and only patched, answers read no further than status and length. Each connection
- * has one request under way; the next goes out as soon as the answer is whole. */
+ * It shares the machine with the server that it measures, so it does as little as it can: one
+ * thread, requests made once and only patched, answers read no further than status and length. Each
+ * connection has one request under way; the next goes out as soon as the answer is whole. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -163,12 +163,12 @@ static void patch_request(struct load *load)
 
     if (!load->from_at)
         return;
-    from = crowd_pick(&load->crowd, &load->random);
+    from = crowd_sender(&load->crowd, &load->random);
     patch_digits(load->request + load->from_at, MEASURE_USER_DIGITS, from);
     if (load->to_at)
         patch_digits(
             load->request + load->to_at, MEASURE_USER_DIGITS,
-            crowd_pick_other(&load->crowd, &load->random, from));
+            crowd_receiver(&load->crowd, from, &load->random));
     if (load->client_id_at)
         patch_digits(load->request + load->client_id_at, CLIENT_ID_DIGITS, load->next_client_id++);
 }
@@ -342,6 +342,7 @@ static void read_options(struct load *load, struct options *options, char **argu
         {"--warm-up", OPTION_SECONDS, &options->warm_up_seconds},
         {"--prefix", OPTION_TEXT, &options->prefix},
         {"--users", OPTION_NUMBER, &load->crowd.users},
+        {"--contacts", OPTION_NUMBER, &load->crowd.contacts},
         {"--skew", OPTION_NUMBER, &load->crowd.skew},
         {"--no-client-id", OPTION_OFF, &options->client_id},
         {0},
@@ -359,7 +360,7 @@ int main(int argc, char **arguments)
 {
     static struct load load = {
         .n_connections = 64,
-        .crowd = {.users = 100000, .skew = 3},
+        .crowd = {.users = 100000, .contacts = 20, .skew = 3},
     };
     struct options options = {
         .url = "http://127.0.0.1:8080",

@@ -1,5 +1,5 @@
-/* What both measuring programs need: a clock, a histogram of durations, and the users that a message
- * goes between, so that the server and the bare function are given the same work. */
+/* What both measuring programs need: a clock, a histogram of durations, and the users that a
+ * message goes between, so that the server and the bare function are given the same work. */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
@@ -60,7 +60,8 @@ static inline void histogram_merge(struct histogram *into, const struct histogra
         into->max_ns = from->max_ns;
 }
 
-/* The upper end, in microseconds, of the bucket that the `part` (0 to 1) of all durations reaches. */
+/* The upper end, in microseconds, of the bucket that the `part` (0 to 1) of all durations reaches.
+ */
 static inline double histogram_quantile_us(const struct histogram *histogram, double part)
 {
     uint64_t rank = (uint64_t)(part * (double)histogram->count) + 1;
@@ -89,33 +90,44 @@ static inline uint64_t random_next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Who writes to whom. The user of rank r, of n, takes part in proportion to (r + 1) ** (1 / skew - 1),
- * near enough: with a skew of 3 the busiest user has 2 % of all messages, the busiest hundredth 21 %,
- * the busiest fifth 58 %; with 1 all are alike. Ranks are scattered over the numbers, because nobody
- * becomes busy in the order of registration. */
+/* Who writes to whom. The user of rank r takes part in proportion to r ** (1 / skew - 1), near
+ * enough: with a skew of 3 the busiest of 100,000 users sends 2 % of all messages, the busiest
+ * hundredth 21 %, the busiest fifth 58 %; with 1 all are alike. Ranks are scattered over the
+ * numbers, because nobody becomes busy in the order of registration.
+ *
+ * Each user writes to `contacts` others only, always the same ones, to the first of them most. They
+ * are drawn by the same rule, so busy users are also those who are written to. */
 struct crowd {
     uint64_t users;
+    uint64_t contacts;
     uint64_t skew;
 };
 
-static inline uint64_t crowd_pick(const struct crowd *crowd, uint64_t *random)
+static inline uint64_t skewed(uint64_t below, uint64_t skew, uint64_t *random)
 {
     double even = (double)(random_next(random) >> 11) * 0x1p-53;
-    double place = (double)crowd->users;
+    double place = (double)below;
 
-    for (uint64_t i = 0; i < crowd->skew; i++)
+    for (uint64_t i = 0; i < skew; i++)
         place *= even;
-    return (uint64_t)place * MEASURE_STRIDE % crowd->users;
+    return (uint64_t)place;
 }
 
-static inline uint64_t crowd_pick_other(const struct crowd *crowd, uint64_t *random, uint64_t than)
+static inline uint64_t crowd_sender(const struct crowd *crowd, uint64_t *random)
 {
-    uint64_t user;
+    return skewed(crowd->users, crowd->skew, random) * MEASURE_STRIDE % crowd->users;
+}
+
+static inline uint64_t crowd_receiver(const struct crowd *crowd, uint64_t sender, uint64_t *random)
+{
+    uint64_t contact = skewed(crowd->contacts, crowd->skew, random);
+    uint64_t of_the_pair = sender * crowd->contacts + contact;
+    uint64_t receiver;
 
     do
-        user = crowd_pick(crowd, random);
-    while (user == than);
-    return user;
+        receiver = crowd_sender(crowd, &of_the_pair);
+    while (receiver == sender);
+    return receiver;
 }
 
 /* Right-aligned digits over what stands at `at`. */
@@ -182,6 +194,8 @@ static inline void crowd_check(const struct crowd *crowd, const char *prefix)
         most *= 10;
     if (crowd->users < 2 || crowd->users > most)
         measure_die("--users", "wants 2 to 1000000");
+    if (crowd->contacts < 1 || crowd->contacts > crowd->users)
+        measure_die("--contacts", "wants 1 up to the number of users");
     if (crowd->skew < 1 || crowd->skew > 8)
         measure_die("--skew", "wants 1 to 8");
     if (strlen(prefix) + MEASURE_USER_DIGITS > 64)

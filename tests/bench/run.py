@@ -168,7 +168,11 @@ def make_users(database, users):
 
 
 def preload(database, tools, arguments):
-    """Messages through the sending function itself, a part of them on each of the last days."""
+    """Messages through the sending function itself, a part of them on each of the last days.
+
+    Each day the users are shared out anew among the connections: two who were kept apart for good
+    would never come to know each other.
+    """
     (copies,) = database.execute("select count(*) from duet.mailbox")
     missing = arguments.messages - copies // 2
     if missing <= 0:
@@ -180,7 +184,7 @@ def preload(database, tools, arguments):
         run_json(
             *(tools / "bench-function", "--database", database.server_url),
             *("--count", missing // PRELOAD_DAYS, "--batch", 1000),
-            *("--now", now, *crowd(arguments)),
+            *("--split", day + 1, "--now", now, *crowd(arguments)),
         )
         if day == PRELOAD_DAYS - 1:
             database.execute("analyze")
@@ -190,7 +194,10 @@ def preload(database, tools, arguments):
 
 
 def crowd(arguments):
-    return ("--prefix", PREFIX, "--users", arguments.users, "--skew", arguments.skew)
+    return (
+        *("--prefix", PREFIX, "--users", arguments.users),
+        *("--contacts", arguments.contacts, "--skew", arguments.skew),
+    )
 
 
 # --- the server ---
@@ -448,6 +455,7 @@ def parse_arguments():
     add("--warm-up", type=float, help="seconds before that which do not count (2)")
     add("--messages", type=int, help="messages stored beforehand (2,000,000)")
     add("--users", type=int, default=100000, help="users who write to each other (100,000)")
+    add("--contacts", type=int, default=20, help="others to whom each of them writes (20)")
     add("--skew", type=int, default=3, help="1: all alike; more: a few of them busier (3)")
     add("--setting", type=parse_setting, action="append", default=[], metavar="DUET_NAME=VALUE",
         help="a setting of the server, else as it comes")

@@ -1,4 +1,4 @@
-"""The judge of all replies is no rubber stamp: what the OpenAPI file does not promise, it refuses."""
+"""The judge of all replies is no rubber stamp: what the file does not promise, it refuses."""
 
 import email.message
 import json

@@ -1,5 +1,5 @@
-"""Every example of the OpenAPI file is true: requests are sent to the server and succeed, replies are
-valid by their own schema."""
+"""Every example of the OpenAPI file is true: requests are sent to the server and succeed, replies
+are valid by their own schema."""
 
 import json
 
