@@ -1,13 +1,14 @@
 /* duetd: the commands, and the life of the server. */
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <jansson.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -58,7 +59,8 @@ static int load_keys(struct program *p, struct keys **ret)
     memcpy(p->why, prefix, sizeof(prefix));
     if (p->settings.keys_file[0] != '\0')
         return keys_load(p->settings.keys_file, ret, p->why + used, sizeof(p->why) - used);
-    snprintf(p->why + used, sizeof(p->why) - used, "the file with the keys of tokens is to be named.");
+    snprintf(
+        p->why + used, sizeof(p->why) - used, "the file with the keys of tokens is to be named.");
     return -1;
 }
 
@@ -94,10 +96,7 @@ static void raise_file_limit(const struct settings *settings)
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < wanted)
         log_event(
-            LOG_WARN,
-            "few_files",
-            LOG_INT("limit", limit.rlim_cur),
-            LOG_INT("wanted", wanted));
+            LOG_WARN, "few_files", LOG_INT("limit", limit.rlim_cur), LOG_INT("wanted", wanted));
 }
 
 /* A file that is wrong changes nothing: the keys in use stay. */
@@ -132,8 +131,8 @@ static const struct operation **list_operations(struct arena *arena)
     return operations;
 }
 
-/* In this order nothing that was accepted is lost and nothing suspended is left: no new connections;
- * what runs is answered; what still waits is refused; then the replies go out. */
+/* In this order nothing that was accepted is lost and nothing suspended is left: no new
+ * connections; what runs is answered; what still waits is refused; then the replies go out. */
 static void stop_serving(struct serving *s)
 {
     if (s->server) {
@@ -162,12 +161,7 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(
-            &p->settings,
-            s->metrics,
-            s->services.operations,
-            n_routes,
-            &s->services.store,
-            p->why,
+            &p->settings, s->metrics, s->services.operations, n_routes, &s->services.store, p->why,
             sizeof(p->why)) != 0)
         return -1;
     return server_start(
@@ -190,10 +184,7 @@ static int serve(struct program *p)
     int started = start_serving(&s, address, sizeof(address));
     if (started == 0) {
         log_event(
-            LOG_INFO,
-            "listening",
-            LOG_STR("address", address),
-            LOG_STR("version", DUET_VERSION),
+            LOG_INFO, "listening", LOG_STR("address", address), LOG_STR("version", DUET_VERSION),
             LOG_INT("pid", getpid()));
         wait_for_end(&s, &signals);
     }
@@ -237,11 +228,14 @@ static int command_migrate(struct program *p, int argc, char **argv)
     fwrite(report.ptr ? report.ptr : "", 1, report.len, stdout);
     if (result < 0)
         return refuse(p);
-    printf(result == 0 ? "The schema is at version %d.\n" : "The schema is not at version %d.\n", schema_newest());
+    printf(
+        result == 0 ? "The schema is at version %d.\n" : "The schema is not at version %d.\n",
+        schema_newest());
     return result == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-static int sign_token(struct program *p, const char *subject, const char *scope, int64_t expires_in_s)
+static int sign_token(
+    struct program *p, const char *subject, const char *scope, int64_t expires_in_s)
 {
     struct keys *keys = NULL;
     buf_auto token = BUF(TOKEN_MAX_BYTES);
@@ -249,15 +243,8 @@ static int sign_token(struct program *p, const char *subject, const char *scope,
     if (load_keys(p, &keys) != 0)
         return refuse(p);
     int result = token_sign(
-        keys,
-        text_of(subject),
-        text_of(scope),
-        expires_in_s,
-        p->settings.issuer,
-        p->settings.audience,
-        &token,
-        p->why,
-        sizeof(p->why));
+        keys, text_of(subject), text_of(scope), expires_in_s, p->settings.issuer,
+        p->settings.audience, &token, p->why, sizeof(p->why));
     keys_unref(keys);
     if (result != 0)
         return refuse(p);
@@ -312,7 +299,8 @@ static int command_doctor(struct program *p, int argc, char **argv)
         return REFUSE(p, "doctor takes no arguments.");
     bool keys_ok = load_keys(p, &keys) == 0;
     keys_unref(keys);
-    printf("%-4s keys        %s\n", keys_ok ? "ok" : "bad", keys_ok ? p->settings.keys_file : p->why);
+    printf(
+        "%-4s keys        %s\n", keys_ok ? "ok" : "bad", keys_ok ? p->settings.keys_file : p->why);
     bool database_ok = doctor_examine(p->settings.migrate_database_url, &report);
     fwrite(report.ptr ? report.ptr : "", 1, report.len, stdout);
     return keys_ok && database_ok ? EXIT_OK : EXIT_FAILED;
@@ -326,19 +314,25 @@ static const struct command {
     bool without_settings;
     const char *help;
 } commands[] = {
-    {"serve", command_serve, false, "serve            serve HTTP until SIGTERM; SIGHUP reads the keys again\n"
-                                    "                   --print-settings  print all settings and end"},
-    {"migrate", command_migrate, false, "migrate          bring the database's schema up to date\n"
-                                        "                   --check  only say what is missing; exit 1 if anything is"},
-    {"token", command_token, false, "token            sign a token: --subject NAME --scope \"SCOPE …\" --expires-in SECONDS"},
+    {"serve", command_serve, false,
+     "serve            serve HTTP until SIGTERM; SIGHUP reads the keys again\n"
+     "                   --print-settings  print all settings and end"},
+    {"migrate", command_migrate, false,
+     "migrate          bring the database's schema up to date\n"
+     "                   --check  only say what is missing; exit 1 if anything is"},
+    {"token", command_token, false,
+     "token            sign a token: --subject NAME --scope \"SCOPE …\" --expires-in SECONDS"},
     {"routes", command_routes, true, "routes           print the route table as JSON"},
-    {"doctor", command_doctor, false, "doctor           examine keys and database, and say what is wrong"},
+    {"doctor", command_doctor, false,
+     "doctor           examine keys and database, and say what is wrong"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void print_help(FILE *out)
 {
-    fprintf(out, "duetd %s: one-to-one messaging over PostgreSQL\n\nusage: duetd COMMAND\n\n", DUET_VERSION);
+    fprintf(
+        out, "duetd %s: one-to-one messaging over PostgreSQL\n\nusage: duetd COMMAND\n\n",
+        DUET_VERSION);
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %s\n", commands[i].help);
     fprintf(out, "  --version        print the version\n  --help           print this\n");

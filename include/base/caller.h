@@ -35,7 +35,8 @@ static inline bool caller_is_user(const struct caller *caller)
 /* A back-end token that allows `scope`. */
 static inline bool caller_allows(const struct caller *caller, enum scope scope)
 {
-    return !caller_is_user(caller) && (caller_has(caller, SCOPE_ADMIN) || caller_has(caller, scope));
+    return !caller_is_user(caller) &&
+           (caller_has(caller, SCOPE_ADMIN) || caller_has(caller, scope));
 }
 
 const char *scope_text(enum scope scope); /* "messages:read"; "public" for SCOPE_PUBLIC */

@@ -1,7 +1,8 @@
 /* What went wrong, as the client will see it.
  *
- * What can fail returns 0, or -1 with *err filled. err_set and err_field return -1, so that a failing
- * path is one line. SQL text and library messages never enter an err: they go to the log. */
+ * What can fail returns 0, or -1 with *err filled. err_set and err_field return -1, so that a
+ * failing path is one line. SQL text and library messages never enter an err: they go to the log.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -10,28 +10,33 @@
  * The macros compare the member's type with the kind: a wrong kind does not compile. */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/message_id.h"
 #include "base/text.h"
 
 enum field_kind {
     FIELD_KIND_END = 0,
-    FIELD_KIND_TEXT,       /* struct text: JSON string */
-    FIELD_KIND_BOOL,       /* bool */
-    FIELD_KIND_INT,        /* int64_t; FIELD_ABSENT where there is none */
-    FIELD_KIND_REAL,       /* double */
-    FIELD_KIND_TIME,       /* int64_t, microseconds since 1970: RFC 3339 in JSON, timestamptz in SQL */
+    FIELD_KIND_TEXT, /* struct text: JSON string */
+    FIELD_KIND_BOOL, /* bool */
+    FIELD_KIND_INT,  /* int64_t; FIELD_ABSENT where there is none */
+    FIELD_KIND_REAL, /* double */
+    FIELD_KIND_TIME, /* int64_t, microseconds since 1970: RFC 3339 in JSON, timestamptz in SQL */
     FIELD_KIND_MESSAGE_ID, /* struct message_id: opaque text in JSON, <name>_receiver … in SQL */
     FIELD_KIND_MAP,        /* json_t *: object whose values are strings; jsonb in SQL */
     FIELD_KIND_JSON,       /* json_t *: any object or array; text in SQL */
-    FIELD_KIND_VARIANTS,   /* json_t *: array of objects whose `type` names their table; text in SQL */
-    FIELD_KIND_OBJECT,     /* an embedded struct; its columns are prefixed with <name>_ */
-    FIELD_KIND_LIST,       /* struct list: array of structs; the rows of a result */
+    FIELD_KIND_VARIANTS,   /* json_t *: array of objects whose `type` names their table; text in SQL
+                            */
+    FIELD_KIND_RAW, /* struct text: in rows and replies alone, JSON that was checked when it came in
+                     * and is written as it stands; text or jsonb in SQL */
+    FIELD_KIND_OBJECT, /* an embedded struct; its columns are prefixed with <name>_ */
+    FIELD_KIND_LIST,   /* struct list: array of structs; the rows of a result */
 };
 
 enum field_place { IN_BODY = 0, IN_PATH, IN_QUERY, IN_HEADER };
@@ -51,20 +56,20 @@ struct field {
     enum field_place from;
     const char *header; /* IN_HEADER: the header's name */
     bool required;
-    bool not_column;       /* the SQL call or row does not know it */
-    bool omit_absent;      /* in replies: left out when absent, instead of null */
-    int64_t min;           /* TEXT: bytes; INT: value; LIST, VARIANTS, MAP: members */
-    int64_t max;           /* the same; 0 for TEXT, LIST, VARIANTS, MAP means FIELD_TEXT_BYTES */
+    bool not_column;  /* the SQL call or row does not know it */
+    bool omit_absent; /* TEXT in replies: left out when absent, instead of null */
+    int64_t min;      /* TEXT: bytes; INT: value; LIST, VARIANTS, MAP: members */
+    int64_t max;      /* the same; 0 for TEXT, LIST, VARIANTS, MAP means FIELD_TEXT_BYTES */
     double min_real, max_real; /* REAL; both 0: any */
-    int64_t fallback;      /* BOOL and INT in requests: value when absent */
+    int64_t fallback;          /* BOOL and INT in requests: value when absent */
     bool has_fallback;
-    const char *const *one_of; /* TEXT: the values allowed, NULL at the end */
-    const char *fallback_text; /* TEXT in requests: value when absent */
-    bool visible_ascii;        /* TEXT: 0x21 to 0x7E only */
-    bool multiline;            /* TEXT: control characters are allowed but NUL */
-    const struct fields *of;   /* OBJECT, LIST */
+    const char *const *one_of;      /* TEXT: the values allowed, NULL at the end */
+    const char *fallback_text;      /* TEXT in requests: value when absent */
+    bool visible_ascii;             /* TEXT: 0x21 to 0x7E only */
+    bool multiline;                 /* TEXT: control characters are allowed but NUL */
+    const struct fields *of;        /* OBJECT, LIST */
     const struct variant *variants; /* VARIANTS; a row without a name ends it */
-    int64_t max_value_bytes;   /* MAP: bytes of each value */
+    int64_t max_value_bytes;        /* MAP: bytes of each value */
 };
 
 #define FIELD_TEXT_BYTES 65536
@@ -81,16 +86,21 @@ struct variant {
     struct fields fields;
 };
 
-#define FIELDS(table, type) {.list = (table), .size = sizeof(type)}
+#define FIELDS(table, type)                                                                        \
+    {                                                                                              \
+        .list = (table), .size = sizeof(type)                                                      \
+    }
 
 #define FIELD_(type, member, c_type, field_kind, ...)                                              \
-    {.name = #member,                                                                              \
-     .kind = (field_kind),                                                                         \
-     .offset = offsetof(type, member) +                                                            \
-               0 * sizeof(char[_Generic(((type *)0)->member, c_type : 1)]),                        \
-     __VA_ARGS__}
+    {                                                                                              \
+        .name = #member, .kind = (field_kind),                                                     \
+        .offset =                                                                                  \
+            offsetof(type, member) + 0 * sizeof(char[_Generic(((type *)0)->member, c_type : 1)]),  \
+        __VA_ARGS__                                                                                \
+    }
 
-#define FIELD_TEXT(type, member, ...) FIELD_(type, member, struct text, FIELD_KIND_TEXT, __VA_ARGS__)
+#define FIELD_TEXT(type, member, ...)                                                              \
+    FIELD_(type, member, struct text, FIELD_KIND_TEXT, __VA_ARGS__)
 #define FIELD_BOOL(type, member, ...) FIELD_(type, member, bool, FIELD_KIND_BOOL, __VA_ARGS__)
 #define FIELD_INT(type, member, ...) FIELD_(type, member, int64_t, FIELD_KIND_INT, __VA_ARGS__)
 #define FIELD_REAL(type, member, ...) FIELD_(type, member, double, FIELD_KIND_REAL, __VA_ARGS__)
@@ -101,13 +111,21 @@ struct variant {
 #define FIELD_JSON(type, member, ...) FIELD_(type, member, json_t *, FIELD_KIND_JSON, __VA_ARGS__)
 #define FIELD_VARIANTS(type, member, ...)                                                          \
     FIELD_(type, member, json_t *, FIELD_KIND_VARIANTS, __VA_ARGS__)
+#define FIELD_RAW(type, member, ...) FIELD_(type, member, struct text, FIELD_KIND_RAW, __VA_ARGS__)
 #define FIELD_OBJECT(type, member, c_type, ...)                                                    \
     FIELD_(type, member, c_type, FIELD_KIND_OBJECT, __VA_ARGS__)
-#define FIELD_LIST(type, member, ...) FIELD_(type, member, struct list, FIELD_KIND_LIST, __VA_ARGS__)
-#define FIELD_END {.kind = FIELD_KIND_END}
+#define FIELD_LIST(type, member, ...)                                                              \
+    FIELD_(type, member, struct list, FIELD_KIND_LIST, __VA_ARGS__)
+#define FIELD_END                                                                                  \
+    {                                                                                              \
+        .kind = FIELD_KIND_END                                                                     \
+    }
 
 /* Checked only, as the fields of a variant are: no struct stands behind it. */
-#define FIELD_CHECKED(member, field_kind, ...) {.name = (member), .kind = (field_kind), __VA_ARGS__}
+#define FIELD_CHECKED(member, field_kind, ...)                                                     \
+    {                                                                                              \
+        .name = (member), .kind = (field_kind), __VA_ARGS__                                        \
+    }
 
 /* A name and a value of a request's path or query, percent-decoded. */
 struct param {
@@ -126,9 +144,9 @@ struct field_source {
     json_t *body; /* borrowed, an object; NULL when the request has none */
 };
 
-/* Fills *ret (of fields->size bytes). Checks presence, kind, range and UTF-8, refuses names that the
- * table does not hold, and reports every wrong field, not only the first. Text and JSON in *ret borrow
- * from the source. */
+/* Fills *ret (of fields->size bytes). Checks presence, kind, range and UTF-8, refuses names that
+ * the table does not hold, and reports every wrong field, not only the first. Text and JSON in *ret
+ * borrow from the source. */
 int fields_decode(
     const struct fields *fields,
     const struct field_source *source,
@@ -136,12 +154,13 @@ int fields_decode(
     void *ret,
     struct err *err);
 
-/* A new reference. NULL only when a text is not UTF-8. */
-json_t *fields_encode(const struct fields *fields, const void *record);
+/* Writes the record as a JSON object. Texts in it are UTF-8. */
+void fields_encode(const struct fields *fields, const void *record, struct buf *ret);
 
 /* The table itself, as `duetd routes` shows it. A new reference. */
 json_t *fields_describe(const struct fields *fields, bool as_request);
 
-/* Parses an object: at most FIELDS_JSON_DEPTH levels, no duplicate names, no NUL, no bytes behind it. */
+/* Parses an object: at most FIELDS_JSON_DEPTH levels, no duplicate names, no NUL, no bytes behind
+ * it. */
 #define FIELDS_JSON_DEPTH 32
 int fields_parse_json(struct text body, json_t **ret, struct err *err);

@@ -1,5 +1,6 @@
-/* The log: one JSON object a line on standard error, written by one thread from a bounded queue that
- * drops and counts when it is full, so that a full disk or a slow terminal never holds a request. */
+/* The log: one JSON object a line on standard error, written by one thread from a bounded queue
+ * that drops and counts when it is full, so that a full disk or a slow terminal never holds a
+ * request. */
 #pragma once
 
 #include <stdint.h>
@@ -25,13 +26,11 @@ void log_start(enum log_level level);
 void log_stop(void);
 enum log_level log_level(void);
 
-/* log_event(LOG_WARN, "database_lost", LOG_STR("sqlstate", s), …): time, level and event come first.
- * Values are escaped and cut at 1 KiB. Never a body, never a token. */
+/* log_event(LOG_WARN, "database_lost", LOG_STR("sqlstate", s), …): time, level and event come
+ * first. Values are escaped and cut at 1 KiB. Never a body, never a token. */
 #define log_event(level, event, ...)                                                               \
     log_fields(                                                                                    \
-        level,                                                                                     \
-        event,                                                                                     \
-        (const struct log_field[]){{0}, ##__VA_ARGS__},                                            \
+        level, event, (const struct log_field[]){{0}, ##__VA_ARGS__},                              \
         sizeof((const struct log_field[]){{0}, ##__VA_ARGS__}) / sizeof(struct log_field))
 void log_fields(
     enum log_level level, const char *event, const struct log_field *fields, size_t n_fields);

@@ -26,7 +26,7 @@ struct operation {
     /* NULL on LANE_READER: the SQL function of the same name is called. */
     int (*run)(struct op *op);
     struct fields in;
-    struct fields out; /* empty: the reply has no JSON body */
+    struct fields out;            /* empty: the reply has no JSON body */
     const enum err_code *refuses; /* ERR_NONE at the end; what any request may meet is not listed */
     const char *location; /* of what a 201 has made: "/v1/users/{id}", filled from `out`; or NULL */
     const char *content_type; /* of op->raw, where the reply is not JSON */
@@ -38,20 +38,20 @@ struct op {
     struct arena *arena;       /* owns what belongs to this request */
     struct err *err;
     struct caller caller;
-    void *in;  /* of operation->in.size */
-    void *out; /* of operation->out.size; zeroed before run */
+    void *in;     /* of operation->in.size */
+    void *out;    /* of operation->out.size; zeroed before run */
     json_t *body; /* the request, as it came; NULL when it had none */
 
-    struct text raw;   /* the body, where operation->content_type is set */
-    bool found;        /* nothing new was made: 200 instead of 201 */
-    bool replayed;     /* the answer is that of an earlier request */
+    struct text raw; /* the body, where operation->content_type is set */
+    bool found;      /* nothing new was made: 200 instead of 201 */
+    bool replayed;   /* the answer is that of an earlier request */
 
-    int64_t deadline_us;  /* monotonic; after it the request is refused, not begun */
-    int64_t database_us;  /* how long the database worked on it */
-    size_t index;         /* the operation's place in the route table */
-    const void *call;     /* LANE_READER: the SQL call, a struct call */
-    void *db;             /* LANE_READER: the thread's connection, a struct db */
-    struct op *next;      /* of the line it stands in */
+    int64_t deadline_us; /* monotonic; after it the request is refused, not begun */
+    int64_t database_us; /* how long the database worked on it */
+    size_t index;        /* the operation's place in the route table */
+    const void *call;    /* LANE_READER: the SQL call, a struct call */
+    void *db;            /* LANE_READER: the thread's connection, a struct db */
+    struct op *next;     /* of the line it stands in */
 
     void (*done)(struct op *op, int result); /* called exactly once, from any thread */
     void *owner;                             /* of `done` */

@@ -48,8 +48,8 @@ struct text text_cut(struct text *rest, char separator);
 /* Without spaces and tabs at both ends. */
 struct text text_trim(struct text t);
 
-/* A whole decimal number, optionally with '-': false on anything else, also on trailing bytes and on
- * overflow. The only way text becomes a number in this program. */
+/* A whole decimal number, optionally with '-': false on anything else, also on trailing bytes and
+ * on overflow. The only way text becomes a number in this program. */
 bool text_to_i64(struct text t, int64_t *ret);
 
 /* Well-formed UTF-8 (no surrogates, no overlong forms). */

@@ -45,7 +45,7 @@ void connections_close(struct connections *connections, struct connection *conne
 void connections_phase(struct connection *connection, enum connection_phase phase);
 
 size_t connections_count(const struct connections *connections);
-/* It came when there were soft_limit others or more: it should be answered 503 and closed, so that a
- * client learns of the crowd while there is still room to say so. Those that were there first are not
- * disturbed. Takes NULL. */
+/* It came when there were soft_limit others or more: it should be answered 503 and closed, so that
+ * a client learns of the crowd while there is still room to say so. Those that were there first are
+ * not disturbed. Takes NULL. */
 bool connection_is_crowded(const struct connection *connection);

@@ -1,8 +1,8 @@
 /* One request and its reply.
  *
- * The HTTP thread owns it while it arrives and while it is answered. In between, an operation that waits
- * for the database owns it: the request is suspended then, and resumed exactly once, by the operation's
- * `done`. */
+ * The HTTP thread owns it while it arrives and while it is answered. In between, an operation that
+ * waits for the database owns it: the request is suspended then, and resumed exactly once, by the
+ * operation's `done`. */
 #pragma once
 
 #include <microhttpd.h>
@@ -13,7 +13,10 @@ struct exchange;
 
 /* At the request line; the target is still percent-encoded. */
 struct exchange *exchange_new(
-    struct server *server, struct MHD_Connection *connection, struct connection *watched, const char *target);
+    struct server *server,
+    struct MHD_Connection *connection,
+    struct connection *watched,
+    const char *target);
 /* The access handler of libmicrohttpd. */
 enum MHD_Result exchange_handle(
     struct exchange *exchange,

@@ -1,8 +1,9 @@
 /* Replies: what an operation or an error becomes on the wire. */
 #pragma once
 
-#include <microhttpd.h>
 #include <stdbool.h>
+
+#include <microhttpd.h>
 
 #include "base/err.h"
 #include "base/text.h"
@@ -18,7 +19,7 @@ struct reply {
 /* What of the request decides how it is answered. */
 struct reply_context {
     struct text request_id;
-    struct text if_none_match;   /* absent: no comparison */
+    struct text if_none_match; /* absent: no comparison */
     struct text accept_encoding;
     const char *location; /* or NULL */
     const char *allow;    /* or NULL */
@@ -28,8 +29,8 @@ struct reply_context {
     int retry_after_s;
 };
 
-/* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was applied;
- * `repeatable`: repeating the request cannot apply it twice. */
+/* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was
+ * applied; `repeatable`: repeating the request cannot apply it twice. */
 char *reply_problem(const struct err *err, struct text request_id, bool is_write, bool repeatable);
 
 /* NULL when libmicrohttpd cannot make it. Takes reply->body. */

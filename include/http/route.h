@@ -7,7 +7,8 @@
 
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHODS };
 
-/* What a user token may do with a route: nothing, or act where the named field is the user itself. */
+/* What a user token may do with a route: nothing, or act where the named field is the user itself.
+ */
 enum own { OWN_NONE, OWN_PATH_USER, OWN_BODY_FROM };
 
 struct route {

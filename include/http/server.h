@@ -1,7 +1,8 @@
 /* The HTTP server: several daemons of libmicrohttpd, one thread each, on one port.
  *
- * Not one pool: libmicrohttpd 0.9.75 aborts now and then when an epoll pool is told to stop accepting.
- * Each daemon has a listening socket of its own (SO_REUSEPORT); the kernel spreads the connections. */
+ * Not one pool: libmicrohttpd 0.9.75 aborts now and then when an epoll pool is told to stop
+ * accepting. Each daemon has a listening socket of its own (SO_REUSEPORT); the kernel spreads the
+ * connections. */
 #pragma once
 
 #include <stdatomic.h>
@@ -26,7 +27,8 @@ struct server {
     size_t n_daemons;
 };
 
-/* Listens and serves. -1 with one sentence in `why`. `ret_address` is where, with the port it got. */
+/* Listens and serves. -1 with one sentence in `why`. `ret_address` is where, with the port it got.
+ */
 int server_start(
     struct services *borrows_services,
     struct tokens *borrows_tokens,

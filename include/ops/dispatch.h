@@ -3,6 +3,6 @@
 
 #include "base/op.h"
 
-/* Runs the operation's check and then runs it, or puts it in line. Calls op->done exactly once, perhaps
- * before this returns. */
+/* Runs the operation's check and then runs it, or puts it in line. Calls op->done exactly once,
+ * perhaps before this returns. */
 void op_dispatch(struct op *op);

@@ -13,7 +13,7 @@ struct message {
     struct text from;
     struct text to;
     struct text kind;
-    json_t *elements;
+    struct text elements; /* JSON */
     struct text custom_data;
     int64_t sent_at;
     struct text sent_by;

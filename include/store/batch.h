@@ -11,6 +11,6 @@ struct batcher {
     struct metrics *metrics;
 };
 
-/* Stores what can be stored and calls `done` of each exactly once. When the call fails as a whole for a
- * reason that lies in one of its messages, they are tried again one by one. */
+/* Stores what can be stored and calls `done` of each exactly once. When the call fails as a whole
+ * for a reason that lies in one of its messages, they are tried again one by one. */
 void batch_store(struct batcher *batcher, struct send **sends, size_t n);

@@ -1,12 +1,13 @@
 /* One connection to the database, used by one thread at a time.
  *
- * Calls are prepared on first use and never wait without a limit: past its deadline a call is given up
- * and the connection closed. After every loss db_connect makes a new one. */
+ * Calls are prepared on first use and never wait without a limit: past its deadline a call is given
+ * up and the connection closed. After every loss db_connect makes a new one. */
 #pragma once
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <libpq-fe.h>
 
 #include "base/err.h"
 #include "base/metrics.h"
@@ -32,7 +33,8 @@ struct db;
 struct db *db_new(const struct db_config *borrows);
 void db_free(struct db *db);
 
-/* True once connected; otherwise the connection is closed and the log says why, with level `level`. */
+/* True once connected; otherwise the connection is closed and the log says why, with level `level`.
+ */
 bool db_connect(struct db *db, int level);
 void db_disconnect(struct db *db);
 /* False also when the server has gone away since the last call. */

@@ -5,6 +5,6 @@
 
 #include "base/buf.h"
 
-/* Writes a line a finding: "ok", "warn" or "bad", what was looked at, what was seen. True when nothing is
- * bad. Needs the rights of the role that migrates. */
+/* Writes a line a finding: "ok", "warn" or "bad", what was looked at, what was seen. True when
+ * nothing is bad. Needs the rights of the role that migrates. */
 bool doctor_examine(const char *url, struct buf *report);

@@ -12,9 +12,10 @@ struct row_map {
     size_t n;
 };
 
-/* -1, with the name of the missing or mistyped column in *ret_wrong, when the result does not fit. Columns
- * of an OBJECT are prefixed with its name and '_'; those of a MESSAGE_ID are <name>_receiver,
- * <name>_receiver_seq, <name>_sender, <name>_sender_seq, <name>_sent_at, <name>_nonce. */
+/* -1, with the name of the missing or mistyped column in *ret_wrong, when the result does not fit.
+ * Columns of an OBJECT are prefixed with its name and '_'; those of a MESSAGE_ID are
+ * <name>_receiver, <name>_receiver_seq, <name>_sender, <name>_sender_seq, <name>_sent_at,
+ * <name>_nonce. */
 int row_map_make(
     const PGresult *result,
     const struct fields *fields,

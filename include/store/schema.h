@@ -18,11 +18,12 @@ extern const size_t sql_bundle_size;
 /* The newest migration this program knows. */
 int schema_newest(void);
 
-/* Brings the database that `url` names up to date: setup.sql with the connecting role's own rights, then
- * in one transaction, under an advisory lock and as duet_owner, the migrations that are missing and all
- * functions, views and jobs. Safe to run twice and at the same time. Each step is written to `report`. */
+/* Brings the database that `url` names up to date: setup.sql with the connecting role's own rights,
+ * then in one transaction, under an advisory lock and as duet_owner, the migrations that are
+ * missing and all functions, views and jobs. Safe to run twice and at the same time. Each step is
+ * written to `report`. */
 int schema_migrate(const char *url, struct buf *report, char *why, size_t why_size);
 
-/* 0 when nothing is to be done, 1 when there is; -1 with `why` when the database has what this program
- * does not know, or cannot be asked. */
+/* 0 when nothing is to be done, 1 when there is; -1 with `why` when the database has what this
+ * program does not know, or cannot be asked. */
 int schema_check(const char *url, struct buf *report, char *why, size_t why_size);

@@ -1,8 +1,9 @@
 /* The line of messages that wait to be stored, and the threads that store them.
  *
- * A thread takes what waits, up to a batch, at once; one lone message goes alone. It takes only messages
- * neither of whose users is in another thread's hands: a batch locks the mailboxes of all its users until
- * it commits, and two batches with a user in common would only wait for each other. */
+ * A thread takes what waits, up to a batch, at once; one lone message goes alone. It takes only
+ * messages neither of whose users is in another thread's hands: a batch locks the mailboxes of all
+ * its users until it commits, and two batches with a user in common would only wait for each other.
+ */
 #pragma once
 
 #include "store/db.h"

@@ -1,7 +1,9 @@
-/* The database, as the operations see it: sends that share commits, and calls on a pool of connections.
+/* The database, as the operations see it: sends that share commits, and calls on a pool of
+ * connections.
  *
- * While the database is away everything is refused at once with ERR_DATABASE_UNAVAILABLE; the threads
- * try to reach it again by themselves, after 50 ms, then twice as long each time up to 2 s. */
+ * While the database is away everything is refused at once with ERR_DATABASE_UNAVAILABLE; the
+ * threads try to reach it again by themselves, after 50 ms, then twice as long each time up to 2 s.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -36,14 +38,15 @@ size_t store_calls_waiting(struct store *store);
  * op->err filled, and op->done not called, when it cannot. */
 int store_submit(struct store *store, struct op *op);
 
-/* For `run` of an operation on a reader thread: calls the SQL function of the operation's name with the
- * fields of its input and reads the one row into op->out. An `outcome` other than "ok" is the error of
- * that code; a column `created` that is false sets op->found. */
+/* For `run` of an operation on a reader thread: calls the SQL function of the operation's name with
+ * the fields of its input and reads the one row into op->out. An `outcome` other than "ok" is the
+ * error of that code; a column `created` that is false sets op->found. */
 int store_call_one(struct op *op);
 
-/* The same for functions that return rows. op->out holds one LIST, which takes the rows, and may hold
- * more: `next_cursor`, filled from the column `cursor` of the last row where there are more, and columns
- * that are the same in every row. A row whose first column of the LIST is null stands for an empty list. */
+/* The same for functions that return rows. op->out holds one LIST, which takes the rows, and may
+ * hold more: `next_cursor`, filled from the column `cursor` of the last row where there are more,
+ * and columns that are the same in every row. A row whose first column of the LIST is null stands
+ * for an empty list. */
 int store_call_rows(struct op *op);
 
 /* A message on its way into two mailboxes. Texts are borrowed until `done` has been called. */
@@ -70,9 +73,9 @@ struct send {
     void (*done)(struct send *send, int result); /* called exactly once, from a sender thread */
     void *owner;                                 /* of `done` */
 
-    struct send *next;  /* of the line it stands in */
-    uint64_t users[2];  /* hashes of from and to */
-    bool from_fresh;    /* the number was asked for in this very batch, not taken from the cache */
+    struct send *next; /* of the line it stands in */
+    uint64_t users[2]; /* hashes of from and to */
+    bool from_fresh;   /* the number was asked for in this very batch, not taken from the cache */
     bool to_fresh;
 };
 
@@ -84,5 +87,6 @@ enum send_option {
     SEND_ENFORCE_POLICY = 16,
 };
 
-/* Puts the message in line. Returns -1 with send->err filled, and `done` not called, when it cannot. */
+/* Puts the message in line. Returns -1 with send->err filled, and `done` not called, when it
+ * cannot. */
 int store_send(struct store *store, struct send *send);

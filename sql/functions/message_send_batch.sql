@@ -61,8 +61,7 @@ as $$
 #variable_conflict use_column
 declare
     v_n constant integer := cardinality(p_sender);
-    v_retries constant boolean := cardinality(array_remove(p_client_id, null)) > 0
-                                  or cardinality(array_remove(p_idempotency_key, null)) > 0;
+    v_keys constant boolean := cardinality(array_remove(p_idempotency_key, null)) > 0;
     v_now timestamptz;
 
     -- Item i has two slots, one for each copy: i is the sender's, n + i the receiver's.
@@ -70,20 +69,23 @@ declare
     v_peer constant bigint[] := p_receiver || p_sender;
     v_slot integer[];
     v_seq bigint[];                 -- by slot; null: no copy
+    v_first_contact integer[];      -- slots whose owner has had nothing to do with the peer yet
 
-    -- By item. All stay null as long as each item is simply stored.
+    -- By item. All but the marks stay null as long as each item is simply stored.
+    v_retry_mark bigint[];
     v_special boolean := false;
     v_outcome text[];               -- null: stored now; ok: replayed
     v_twin integer[];               -- the item of this batch that this one repeats
-    v_by_key boolean[];             -- replayed, and its key is remembered already
+    v_by_key boolean[];             -- its key is remembered already
     v_receiver_seq bigint[];        -- these four: the message that a replay answers with
     v_sender_seq bigint[];
     v_sent_at timestamptz[];
     v_nonce bigint[];
 
+    v_place integer;
     v_hit record;
-    v_keys bigint;
-    v_keys_taken bigint;
+    v_n_keys bigint;
+    v_n_taken bigint;
 begin
     if (select bit_or(o) & 16 <> 0 from unnest(p_options) as o) then
         for v_hit in
@@ -95,7 +97,10 @@ begin
         end loop;
     end if;
 
-    if v_retries and v_n > 1 then
+    if cardinality(array_remove(p_client_id, null)) > 0 then
+        v_retry_mark := array(select retry_mark(r, c) from unnest(p_receiver, p_client_id) as i(r, c));
+    end if;
+    if v_n > 1 and (v_keys or (select count(distinct m) < count(m) from unnest(v_retry_mark) as m)) then
         for v_hit in
             select t.item, t.outcome, t.twin
             from message_twin(
@@ -151,22 +156,59 @@ begin
         loop
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
+            v_retry_mark[v_hit.item] := null;
+            v_by_key[v_hit.item] := true;
         end loop;
     end if;
 
-    if v_retries then
+    -- What was stored before.
+    if v_keys then
         for v_hit in
-            select r.*
-            from message_replay(
-                p_sender, p_receiver, p_client_id, p_caller, p_idempotency_key, p_request_hash, v_now
-            ) as r
+            select k.*
+            from message_key_replay(
+                p_sender, p_receiver, p_caller, p_idempotency_key, p_request_hash, v_now
+            ) as k
         loop
-            continue when v_outcome[v_hit.item] in ('sender_unknown', 'receiver_unknown');
+            continue when v_by_key[v_hit.item];
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
-            v_by_key[v_hit.item] := v_hit.by_key;
             v_twin[v_hit.item] := null;
-            continue when v_hit.outcome <> 'ok';
+            v_retry_mark[v_hit.item] := null;
+            v_by_key[v_hit.item] := true;
+            v_receiver_seq[v_hit.item] := v_hit.receiver_seq;
+            v_sender_seq[v_hit.item] := v_hit.sender_seq;
+            v_sent_at[v_hit.item] := v_hit.sent_at;
+            v_nonce[v_hit.item] := v_hit.nonce;
+        end loop;
+    end if;
+
+    -- Here and below in the order of the index: neighbours find its pages in the processor's cache.
+    v_first_contact := array(
+        select e.slot::integer
+        from (
+            select * from unnest(v_owner, v_peer) with ordinality as u(owner, peer, slot)
+            order by u.owner, u.peer
+        ) as e
+        left join contact as c on c.owner = e.owner and c.peer = e.peer
+        where c.owner is null
+    );
+
+    -- Who has never heard of the sender has nothing that an item could repeat.
+    if v_retry_mark is not null then
+        foreach v_place in array v_first_contact loop
+            continue when v_place <= v_n;
+            v_retry_mark[v_place - v_n] := null;
+        end loop;
+    end if;
+    if cardinality(array_remove(v_retry_mark, null)) > 0 then
+        for v_hit in
+            select r.*
+            from message_replay(p_sender, p_receiver, p_client_id, v_retry_mark, v_now) as r
+            where v_retry_mark[r.item] is not null
+        loop
+            v_special := true;
+            v_outcome[v_hit.item] := 'ok';
+            v_twin[v_hit.item] := null;
             v_receiver_seq[v_hit.item] := v_hit.receiver_seq;
             v_sender_seq[v_hit.item] := v_hit.sender_seq;
             v_sent_at[v_hit.item] := v_hit.sent_at;
@@ -223,19 +265,20 @@ begin
         p_elements[i],
         p_custom_data[i],
         p_push[i]
-    from generate_series(1, 2 * v_n) as s
-    cross join lateral (select (s - 1) % v_n + 1 as i) as item
-    where v_seq[s] is not null;
+    from (
+        select s, (s - 1) % v_n + 1 as i
+        from generate_series(1, 2 * v_n) as s
+        where v_seq[s] is not null
+        order by v_owner[s], v_seq[s]
+    ) as e;
 
     insert into contact (owner, peer, created_at)
-    select e.owner, e.peer, v_now
-    from unnest(v_owner, v_peer, v_seq) as e(owner, peer, seq)
-    left join contact as c on c.owner = e.owner and c.peer = e.peer
-    where e.seq is not null and c.owner is null
-    order by e.owner, e.peer
-    on conflict do nothing;
+    select distinct v_owner[s], v_peer[s], v_now
+    from unnest(v_first_contact) as s
+    where v_seq[s] is not null
+    order by 1, 2;
 
-    if cardinality(array_remove(p_idempotency_key, null)) > 0 then
+    if v_keys then
         with keyed as materialized (
             select distinct on (p_caller[i], p_idempotency_key[i]) i, coalesce(v_twin[i], i) as f
             from generate_series(1, v_n) as i
@@ -268,8 +311,8 @@ begin
             where k.created_at <= v_now - interval '24 hours'
             returning 1
         )
-        select (select count(*) from keyed), (select count(*) from taken) into v_keys, v_keys_taken;
-        if v_keys_taken < v_keys then
+        select (select count(*) from keyed), (select count(*) from taken) into v_n_keys, v_n_taken;
+        if v_n_taken < v_n_keys then
             raise exception 'an idempotency key was taken by another transaction'
                 using errcode = 'serialization_failure';
         end if;

@@ -112,8 +112,7 @@ create table duet.mailbox (
         constraint mailbox_client_id_length check (octet_length(client_id) between 1 and 64),
     elements text,
     custom_data text,
-    push text,
-    constraint mailbox_pkey primary key (owner, seq, sent_at)
+    push text
 ) partition by range (sent_at);
 
 comment on table duet.mailbox is
@@ -131,10 +130,25 @@ comment on column duet.mailbox.options is
 comment on column duet.mailbox.outgoing is 'The owner is the sender.';
 comment on column duet.mailbox.elements is 'JSON array, checked on the way in.';
 
+-- The primary key, (owner, seq), stands in each partition: pg_partman takes it from the template. One over
+-- all partitions would have to hold sent_at, to no use: the heads hand out each number once, and a
+-- condition on time, meant to leave out partitions, could lead a plan to read a whole index by it.
+create table duet.mailbox_template (
+    like duet.mailbox,
+    constraint mailbox_template_pkey primary key (owner, seq)
+) with (
+    -- The first analysis of a day's partition shall come early, later ones not at each tenth of millions.
+    autovacuum_analyze_threshold = 2000,
+    autovacuum_analyze_scale_factor = 0.2,
+    autovacuum_vacuum_insert_scale_factor = 0.5
+);
+comment on table duet.mailbox_template is
+    'The primary key and storage parameters of each partition of mailbox; holds no rows.';
+
 create index mailbox_peer on duet.mailbox (owner, peer, seq);
 
 -- One number for what tells a retry from a new message in a receiver's mailbox. The owner makes the upper
--- half, so that a user's numbers lie together; two client_ids may share one, so finders compare again.
+-- half, so that a user's numbers lie together. Two client_ids may have one number: who finds compares.
 create function duet.retry_mark(p_owner bigint, p_client_id text)
 returns bigint
 language sql immutable strict parallel safe
@@ -142,22 +156,13 @@ as $$
     select (p_owner << 32) | (pg_catalog.hashtext(p_client_id)::bigint & 4294967295)
 $$;
 
--- Finds a message that is sent again, in the receiver's mailbox. Each send asks this index of all kept
--- days: by one number, a batch's numbers are looked up together in ascending order, in a third of the time
--- that (owner, client_id) takes for one after the other. And no other index can answer: a plan made while
--- the day's partition is empty cannot tell indexes apart, would pick any that begins with owner, and would
--- read all of a busy user's entries for each message.
+-- Finds a message that is sent again, in the receiver's mailbox. Sending asks this index in each kept day:
+-- as single numbers, a batch's are looked up together and in ascending order, which takes a third of the
+-- time of one (owner, client_id) after the other. Nor can a plan made while the day's partition is empty,
+-- when all indexes look alike, choose another index for it, and read a busy user's whole day for each
+-- message: no other index has the expression.
 create index mailbox_retry on duet.mailbox (duet.retry_mark(owner, client_id))
     where client_id is not null and not outgoing;
-
--- pg_partman gives new partitions these storage parameters. The first analysis of a day's partition
--- shall come early, the later ones not at every tenth of millions.
-create table duet.mailbox_template (like duet.mailbox) with (
-    autovacuum_analyze_threshold = 2000,
-    autovacuum_analyze_scale_factor = 0.2,
-    autovacuum_vacuum_insert_scale_factor = 0.5
-);
-comment on table duet.mailbox_template is 'Storage parameters of new partitions of mailbox; holds no rows.';
 
 -- Days are those of UTC, whoever makes a partition.
 set local timezone = 'UTC';

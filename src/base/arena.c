@@ -6,8 +6,8 @@
 #include "base/buf.h"
 #include "base/memory.h"
 
-/* A chunk is 8 KiB, which holds a usual request; what is larger than a quarter of that gets its own,
- * so that large texts do not waste the rest of a chunk. */
+/* A chunk is 8 KiB, which holds a usual request; what is larger than a quarter of that gets its
+ * own, so that large texts do not waste the rest of a chunk. */
 #define CHUNK_BYTES 8192
 #define LARGE_BYTES (CHUNK_BYTES / 4)
 #define ALIGNMENT _Alignof(max_align_t)

@@ -33,22 +33,15 @@ struct text clock_to_text(int64_t us, char *buffer)
     }
     gmtime_r(&seconds, &tm);
     int length = snprintf(
-        buffer,
-        CLOCK_TEXT,
-        "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-        tm.tm_year + 1900,
-        tm.tm_mon + 1,
-        tm.tm_mday,
-        tm.tm_hour,
-        tm.tm_min,
-        tm.tm_sec,
-        (int)(rest / 1000));
+        buffer, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(rest / 1000));
     if (length < 0 || length >= CLOCK_TEXT)
         length = 0;
     return (struct text){buffer, (size_t)length};
 }
 
-/* `digits` decimal digits off the front of *t, between min and max, then `separator` unless it is 0. */
+/* `digits` decimal digits off the front of *t, between min and max, then `separator` unless it is
+ * 0. */
 static bool take_number(struct text *t, size_t digits, int min, int max, char separator, int *ret)
 {
     int64_t value;
@@ -120,8 +113,8 @@ bool clock_is_day(struct text t)
     time_t unused;
 
     return take_number(&t, 4, 1, 9999, '-', &tm.tm_year) &&
-           take_number(&t, 2, 1, 12, '-', &tm.tm_mon) && take_number(&t, 2, 1, 31, 0, &tm.tm_mday) &&
-           t.len == 0 && is_calendar_day(tm, &unused);
+           take_number(&t, 2, 1, 12, '-', &tm.tm_mon) &&
+           take_number(&t, 2, 1, 31, 0, &tm.tm_mday) && t.len == 0 && is_calendar_day(tm, &unused);
 }
 
 bool clock_from_text(struct text t, int64_t *ret_us)

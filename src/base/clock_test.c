@@ -1,6 +1,6 @@
-#include "base/testing.h"
-
 #include "base/clock.h"
+
+#include "base/testing.h"
 
 static void times_are_read_as_rfc_3339_has_them(void **state)
 {

@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "base/fields.h"
 
-/* Where in the request a value stands; written out as a JSON pointer only when something is wrong. */
+/* Where in the request a value stands; written out as a JSON pointer only when something is wrong.
+ */
 struct place {
     const struct place *parent;
     const char *name; /* NULL: an index */
@@ -125,10 +126,7 @@ static void check_int(
 {
     if (value < field->min || (field->max && value > field->max))
         WRONG(
-            d,
-            place,
-            "must be from %lld to %lld",
-            (long long)field->min,
+            d, place, "must be from %lld to %lld", (long long)field->min,
             (long long)(field->max ? field->max : INT64_MAX));
 }
 
@@ -174,7 +172,11 @@ static void decode_message_id(
 }
 
 static void decode_map(
-    struct decoding *d, const struct field *field, const struct place *place, json_t *json, json_t **ret)
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    json_t *json,
+    json_t **ret)
 {
     const char *name;
     json_t *value;
@@ -186,7 +188,7 @@ static void decode_map(
     }
     if (json_object_size(json) > max_of(field))
         WRONG(d, place, "has more than %zu members", max_of(field));
-    json_object_foreach (json, name, value) {
+    json_object_foreach(json, name, value) {
         struct place member = {place, name, 0};
         if (name[0] == '\0' || strlen(name) > FIELD_MAP_NAME_BYTES)
             WRONG(d, &member, "a name must be 1 to %d bytes", FIELD_MAP_NAME_BYTES);
@@ -243,7 +245,11 @@ static bool check_array(
 }
 
 static void decode_variants(
-    struct decoding *d, const struct field *field, const struct place *place, json_t *json, json_t **ret)
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    json_t *json,
+    json_t **ret)
 {
     if (!check_array(d, field, place, json))
         return;
@@ -281,7 +287,11 @@ static struct text json_text(const json_t *json)
 }
 
 static void decode_json_value(
-    struct decoding *d, const struct field *field, const struct place *place, json_t *json, void *ret)
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    json_t *json,
+    void *ret)
 {
     bool is_text = json_is_string(json);
 
@@ -335,14 +345,20 @@ static void decode_json_value(
     case FIELD_KIND_LIST:
         decode_list(d, field, place, json, ret);
         return;
+    case FIELD_KIND_RAW:
     case FIELD_KIND_END:
+        WRONG(d, place, "cannot stand here");
         return;
     }
 }
 
 /* A value that stands as text in the path, the query or a header. */
 static void decode_text_value(
-    struct decoding *d, const struct field *field, const struct place *place, struct text t, void *ret)
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    struct text t,
+    void *ret)
 {
     int64_t number;
 
@@ -374,6 +390,7 @@ static void decode_text_value(
     case FIELD_KIND_MAP:
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
+    case FIELD_KIND_RAW:
     case FIELD_KIND_OBJECT:
     case FIELD_KIND_LIST:
     case FIELD_KIND_END:
@@ -406,6 +423,7 @@ static void set_absent(struct decoding *d, const struct field *field, void *ret)
     case FIELD_KIND_MAP:
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
+    case FIELD_KIND_RAW:
     case FIELD_KIND_LIST:
     case FIELD_KIND_END:
         return; /* the record is zeroed, which is absent */
@@ -421,7 +439,8 @@ static void absent_field(
         set_absent(d, field, slot(field, record));
 }
 
-static bool is_known(const struct fields *fields, enum field_place from, const char *name, size_t len)
+static bool is_known(
+    const struct fields *fields, enum field_place from, const char *name, size_t len)
 {
     for (const struct field *f = fields->list; f->kind; f++)
         if (f->from == from && strlen(f->name) == len && memcmp(f->name, name, len) == 0)
@@ -461,7 +480,7 @@ static void decode_members(
     }
     if (n_met + (tag ? 1 : 0) == json_object_size(json))
         return;
-    json_object_foreach (json, name, value) {
+    json_object_foreach(json, name, value) {
         struct place member = {place, name, 0};
         if (!is_known(fields, IN_BODY, name, strlen(name)) && !(tag && strcmp(name, tag) == 0))
             WRONG(d, &member, "is not known here");
@@ -490,7 +509,10 @@ static struct text find_outside_body(const struct field_source *source, const st
 }
 
 static void decode_outside_body(
-    struct decoding *d, const struct fields *fields, const struct field_source *source, void *record)
+    struct decoding *d,
+    const struct fields *fields,
+    const struct field_source *source,
+    void *record)
 {
     for (size_t i = 0; i < source->n_query; i++) {
         struct text name = source->query[i].name;
@@ -528,8 +550,8 @@ int fields_decode(
 
 /* ---- JSON text ---- */
 
-/* jansson parses by recursion, up to 2048 levels: what is nested deeper than we allow is refused before
- * it is given any stack. */
+/* jansson parses by recursion, up to 2048 levels: what is nested deeper than we allow is refused
+ * before it is given any stack. */
 static bool is_too_deep(struct text body)
 {
     int depth = 0;
@@ -558,8 +580,7 @@ int fields_parse_json(struct text body, json_t **ret, struct err *err)
     json_t *json = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
     if (!json)
         /* jansson's own text quotes the input, so only the place is told. */
-        return err_set(
-            err, ERR_MALFORMED_JSON, "at line %d, column %d", error.line, error.column);
+        return err_set(err, ERR_MALFORMED_JSON, "at line %d, column %d", error.line, error.column);
     if (!json_is_object(json)) {
         json_decref(json);
         return err_set(err, ERR_MALFORMED_JSON, "not an object");

@@ -1,90 +1,116 @@
 /* Structs into replies, and the tables themselves into JSON. */
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/fields.h"
+#include "base/json.h"
 
-static const void *slot(const struct field *field, const void *record)
+static void write_optional_text(struct buf *ret, struct text t)
 {
-    return (const char *)record + field->offset;
+    if (text_present(t))
+        json_write_text(ret, t);
+    else
+        buf_text(ret, TEXT("null"));
 }
 
-static json_t *encode_text(struct text t)
-{
-    return text_present(t) ? json_stringn(t.ptr, t.len) : json_null();
-}
-
-static json_t *encode_time(int64_t us)
+static void write_time(struct buf *ret, int64_t us)
 {
     char buffer[CLOCK_TEXT];
 
-    return us == FIELD_ABSENT ? json_null() : encode_text(clock_to_text(us, buffer));
+    write_optional_text(ret, us == FIELD_ABSENT ? TEXT_ABSENT : clock_to_text(us, buffer));
 }
 
-static json_t *encode_message_id(const struct message_id *id)
+static void write_message_id(struct buf *ret, const struct message_id *id)
 {
     char buffer[MESSAGE_ID_TEXT];
 
-    return id->receiver ? encode_text(message_id_to_text(id, buffer)) : json_null();
+    write_optional_text(ret, id->receiver ? message_id_to_text(id, buffer) : TEXT_ABSENT);
 }
 
-static json_t *encode_list(const struct fields *of, const struct list *list)
+static void write_list(struct buf *ret, const struct fields *of, const struct list *list)
 {
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < list->n_items; i++)
-        json_array_append_new(array, fields_encode(of, (const char *)list->items + i * of->size));
-    return array;
+    buf_char(ret, '[');
+    for (size_t i = 0; i < list->n_items; i++) {
+        if (i)
+            buf_char(ret, ',');
+        fields_encode(of, (const char *)list->items + i * of->size, ret);
+    }
+    buf_char(ret, ']');
 }
 
-static json_t *encode_value(const struct field *field, const void *value)
+static void write_value(struct buf *ret, const struct field *field, const void *value)
 {
+    int64_t number;
+
     switch (field->kind) {
     case FIELD_KIND_TEXT:
-        return encode_text(*(const struct text *)value);
+        write_optional_text(ret, *(const struct text *)value);
+        return;
     case FIELD_KIND_BOOL:
-        return json_boolean(*(const bool *)value);
+        buf_text(ret, *(const bool *)value ? TEXT("true") : TEXT("false"));
+        return;
     case FIELD_KIND_INT:
-        if (*(const int64_t *)value == FIELD_ABSENT)
-            return json_null();
-        return json_integer(*(const int64_t *)value);
+        number = *(const int64_t *)value;
+        if (number == FIELD_ABSENT)
+            buf_text(ret, TEXT("null"));
+        else
+            json_write_i64(ret, number);
+        return;
     case FIELD_KIND_REAL:
-        return json_real(*(const double *)value);
+        buf_printf(ret, "%.15g", *(const double *)value);
+        return;
     case FIELD_KIND_TIME:
-        return encode_time(*(const int64_t *)value);
+        write_time(ret, *(const int64_t *)value);
+        return;
     case FIELD_KIND_MESSAGE_ID:
-        return encode_message_id(value);
+        write_message_id(ret, value);
+        return;
     case FIELD_KIND_MAP:
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
-        return *(json_t *const *)value ? json_incref(*(json_t *const *)value) : json_null();
+        if (*(json_t *const *)value)
+            json_write_tree(ret, *(json_t *const *)value);
+        else
+            buf_text(ret, TEXT("null"));
+        return;
+    case FIELD_KIND_RAW:
+        buf_text(
+            ret,
+            text_present(*(const struct text *)value) ? *(const struct text *)value : TEXT("null"));
+        return;
     case FIELD_KIND_OBJECT:
-        return fields_encode(field->of, value);
+        fields_encode(field->of, value, ret);
+        return;
     case FIELD_KIND_LIST:
-        return encode_list(field->of, value);
+        write_list(ret, field->of, value);
+        return;
     case FIELD_KIND_END:
-        break;
+        return;
     }
-    return NULL;
 }
 
-json_t *fields_encode(const struct fields *fields, const void *record)
+static bool is_left_out(const struct field *field, const void *value)
 {
-    json_t *object = json_object();
+    return field->omit_absent && field->kind == FIELD_KIND_TEXT &&
+           !text_present(*(const struct text *)value);
+}
+
+void fields_encode(const struct fields *fields, const void *record, struct buf *ret)
+{
+    char separator = '{';
 
     for (const struct field *field = fields->list; field->kind; field++) {
-        json_t *value = encode_value(field, slot(field, record));
-        if (field->omit_absent && json_is_null(value)) {
-            json_decref(value);
+        const void *value = (const char *)record + field->offset;
+        if (is_left_out(field, value))
             continue;
-        }
-        /* The names are our own and unique; only a value that is not UTF-8 can fail. */
-        if (json_object_set_new_nocheck(object, field->name, value) != 0) {
-            json_decref(object);
-            return NULL;
-        }
+        buf_char(ret, separator);
+        separator = ',';
+        buf_char(ret, '"');
+        buf_text(ret, text_of(field->name));
+        buf_text(ret, TEXT("\":"));
+        write_value(ret, field, value);
     }
-    return object;
+    if (separator == '{')
+        buf_char(ret, '{');
+    buf_char(ret, '}');
 }
 
 /* ---- describing ---- */
@@ -100,6 +126,7 @@ static const char *const kind_names[] = {
     [FIELD_KIND_MAP] = "map",
     [FIELD_KIND_JSON] = "json",
     [FIELD_KIND_VARIANTS] = "variants",
+    [FIELD_KIND_RAW] = "json",
     [FIELD_KIND_OBJECT] = "object",
     [FIELD_KIND_LIST] = "list",
 };
@@ -159,7 +186,9 @@ static json_t *describe_field(const struct field *field, bool as_request)
     json_t *object = json_object();
 
     json_object_set_new(object, "name", json_string(field->name));
-    json_object_set_new(object, "kind", json_string(kind_names[field->kind]));
+    /* How it is held in memory is nobody's business. */
+    enum field_kind kind = field->variants ? FIELD_KIND_VARIANTS : field->kind;
+    json_object_set_new(object, "kind", json_string(kind_names[kind]));
     if (as_request)
         describe_request_side(field, object);
     if (field->one_of) {

@@ -1,7 +1,7 @@
 /* Bodies into a table that has every kind of field. */
-#include <stdlib.h>
-
 #include "base/fields.h"
+
+#include <stdlib.h>
 
 struct inner {
     struct text word;
@@ -64,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fields_parse_json((struct text){(const char *)data, size}, &body, &err) == 0) {
         const struct field_source source = {.body = body};
         if (fields_decode(&outer_fields, &source, arena, &outer, &err) == 0) {
-            /* What was taken in can be written out. */
-            json_t *json = fields_encode(&outer_fields, &outer);
+            /* What was taken in can be written out, and read again. */
+            buf_auto written = BUF(1 << 20);
+            fields_encode(&outer_fields, &outer, &written);
+            json_t *json = json_loadb(written.ptr, written.len, 0, NULL);
             if (!json)
                 abort();
             json_decref(json);

@@ -1,9 +1,9 @@
-#include "base/testing.h"
+#include "base/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fields.h"
+#include "base/testing.h"
 
 struct inner {
     struct text word;
@@ -55,7 +55,8 @@ static const struct field outer_list[] = {
     FIELD_VARIANTS(struct outer, shapes, .min = 1, .max = 2, .variants = shapes),
     FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields),
     FIELD_LIST(struct outer, list, .max = 2, .of = &inner_fields),
-    FIELD_TEXT(struct outer, key, .from = IN_HEADER, .header = "Key", .visible_ascii = true, .max = 4),
+    FIELD_TEXT(
+        struct outer, key, .from = IN_HEADER, .header = "Key", .visible_ascii = true, .max = 4),
     FIELD_END,
 };
 static const struct fields outer_fields = FIELDS(outer_list, struct outer);
@@ -115,8 +116,7 @@ static void a_request_becomes_a_struct(void **state)
             "{\"name\":\"ab\",\"flag\":false,\"at\":\"1970-01-01T00:00:01Z\",\"map\":{\"a\":\"b\"},"
             "\"shapes\":[{\"type\":\"dot\"},{\"type\":\"circle\",\"radius\":1}],"
             "\"inner\":{\"word\":\"w\"},\"list\":[{\"word\":\"x\",\"number\":1}]}",
-            "3",
-            "k"),
+            "3", "k"),
         0);
     assert_true(text_equal(r.outer.id, TEXT("p")));
     assert_true(text_equal(r.outer.name, TEXT("ab")));
@@ -163,19 +163,22 @@ static void every_wrong_field_is_named(void **state)
         {"{\"name\":1}", NULL, NULL, "/name", "must be a string"},
         {"{\"name\":\"a\\n\"}", NULL, NULL, "/name", "holds a control character"},
         {"{\"name\":\"a\",\"nmae\":1}", NULL, NULL, "/nmae", "is not known here"},
-        {"{\"name\":\"a\",\"colour\":\"blue\"}", NULL, NULL, "/colour", "must be one of: red, green"},
+        {"{\"name\":\"a\",\"colour\":\"blue\"}", NULL, NULL, "/colour",
+         "must be one of: red, green"},
         {"{\"name\":\"a\",\"flag\":1}", NULL, NULL, "/flag", "must be true or false"},
         {"{\"name\":\"a\",\"at\":\"today\"}", NULL, NULL, "/at", "must be an RFC 3339 time"},
         {"{\"name\":\"a\",\"map\":{\"a\":1}}", NULL, NULL, "/map/a", "must be a string"},
         {"{\"name\":\"a\",\"map\":{\"a\":\"bcde\"}}", NULL, NULL, "/map/a", "is longer than 3"},
-        {"{\"name\":\"a\",\"map\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}}", NULL, NULL, "/map", "more than 2"},
+        {"{\"name\":\"a\",\"map\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}}", NULL, NULL, "/map",
+         "more than 2"},
         {"{\"name\":\"a\",\"shapes\":[]}", NULL, NULL, "/shapes", "must have 1 to 2 members"},
         {"{\"name\":\"a\",\"shapes\":[{}]}", NULL, NULL, "/shapes/0/type", "is missing"},
-        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"box\"}]}", NULL, NULL, "/shapes/0/type", "no type"},
+        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"box\"}]}", NULL, NULL, "/shapes/0/type",
+         "no type"},
         {"{\"name\":\"a\",\"shapes\":[{\"type\":\"circle\",\"radius\":10}]}", NULL, NULL,
          "/shapes/0/radius", "must be from 0 to 9"},
-        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"dot\",\"size\":1}]}", NULL, NULL, "/shapes/0/size",
-         "is not known here"},
+        {"{\"name\":\"a\",\"shapes\":[{\"type\":\"dot\",\"size\":1}]}", NULL, NULL,
+         "/shapes/0/size", "is not known here"},
         {"{\"name\":\"a\",\"inner\":{\"number\":1}}", NULL, NULL, "/inner/word", "is missing"},
         {"{\"name\":\"a\",\"inner\":{\"word\":\"w\",\"number\":11}}", NULL, NULL, "/inner/number",
          "must be from 0 to 10"},
@@ -252,18 +255,15 @@ static void a_struct_becomes_json(void **state)
     };
 
     (void)state;
-    json_t *json = fields_encode(&outer_fields, &outer);
-    char *text = json_dumps(json, JSON_COMPACT);
+    buf_auto written = BUF(4096);
+    fields_encode(&outer_fields, &outer, &written);
+    buf_char(&written, '\0');
     assert_string_equal(
-        text,
+        written.ptr,
         "{\"id\":\"i\",\"name\":\"n\\\"\\n\",\"colour\":null,\"flag\":true,\"count\":null,"
         "\"at\":\"1970-01-01T00:00:00.001Z\",\"map\":null,\"shapes\":null,"
         "\"inner\":{\"word\":null,\"number\":0},"
         "\"list\":[{\"word\":\"a\",\"number\":1},{\"word\":null,\"number\":null}],\"key\":null}");
-    free(text);
-    json_decref(json);
-    outer.name = TEXT("\xff");
-    assert_null(fields_encode(&outer_fields, &outer));
 }
 
 int main(void)

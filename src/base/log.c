@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 #define VALUE_BYTES 1024
 #define LINE_BYTES 8192
@@ -30,37 +31,22 @@ static struct {
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* A JSON string. What is not UTF-8, and the line separators U+2028 and U+2029 that some readers take
- * for line ends, are replaced; jansson would refuse the first and let the others pass. */
-static void add_escaped(struct buf *line, struct text t)
+/* The value without what would be too long, and without what is not UTF-8. */
+static void add_value(struct buf *line, struct text t)
 {
-    bool cut = t.len > VALUE_BYTES;
+    char replaced[VALUE_BYTES];
 
-    if (cut)
+    if (t.len > VALUE_BYTES) {
         t.len = VALUE_BYTES;
-    while (cut && t.len && ((unsigned char)t.ptr[t.len] & 0xC0) == 0x80)
-        t.len--;
-    bool utf8 = text_is_utf8(t);
-    buf_char(line, '"');
-    for (size_t i = 0; i < t.len; i++) {
-        unsigned char c = (unsigned char)t.ptr[i];
-        bool separator = c == 0xE2 && i + 2 < t.len && (unsigned char)t.ptr[i + 1] == 0x80 &&
-                         ((unsigned char)t.ptr[i + 2] & 0xFE) == 0xA8;
-        bool c1_control = c == 0xC2 && i + 1 < t.len && (unsigned char)t.ptr[i + 1] < 0xA0;
-        if (c == '"' || c == '\\')
-            buf_printf(line, "\\%c", c);
-        else if (c < 0x20 || c == 0x7F)
-            buf_printf(line, "\\u%04x", c);
-        else if (c >= 0x80 && !utf8)
-            buf_char(line, '?');
-        else if (separator)
-            buf_printf(line, "\\u20%02x", ((unsigned char)t.ptr[i + 2] & 1) ? 0x29 : 0x28), i += 2;
-        else if (c1_control)
-            buf_printf(line, "\\u%04x", (unsigned char)t.ptr[i + 1]), i += 1;
-        else
-            buf_char(line, (char)c);
+        while (t.len && ((unsigned char)t.ptr[t.len] & 0xC0) == 0x80)
+            t.len--; /* cut between characters */
     }
-    buf_char(line, '"');
+    if (!text_is_utf8(t)) {
+        for (size_t i = 0; i < t.len; i++)
+            replaced[i] = (unsigned char)t.ptr[i] < 0x80 ? t.ptr[i] : '?';
+        t.ptr = replaced;
+    }
+    json_write_text(line, t);
 }
 
 static void add_line(
@@ -86,9 +72,9 @@ static void add_line(
         buf_text(line, text_of(fields[i].name));
         buf_text(line, TEXT("\":"));
         if (fields[i].kind == LOG_FIELD_TEXT)
-            add_escaped(line, fields[i].text);
+            add_value(line, fields[i].text);
         else
-            buf_printf(line, "%lld", (long long)fields[i].number);
+            json_write_i64(line, fields[i].number);
     }
     buf_text(line, TEXT("}\n"));
 }
@@ -104,7 +90,8 @@ static void write_all(struct text t)
     }
 }
 
-void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n_fields)
+void log_fields(
+    enum log_level level, const char *event, const struct log_field *fields, size_t n_fields)
 {
     if (level > logger.level)
         return;
@@ -129,8 +116,8 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
     pthread_mutex_unlock(&logger.mutex);
 }
 
-/* Takes all that is queued in one write, then leaves the lines of the next moments time to gather: a
- * busy server wakes this thread a hundred times a second, not once a line. */
+/* Takes all that is queued in one write, then leaves the lines of the next moments time to gather:
+ * a busy server wakes this thread a hundred times a second, not once a line. */
 static void *write_lines(void *unused)
 {
     const struct timespec gather = {.tv_nsec = 10 * 1000 * 1000};

@@ -1,10 +1,11 @@
-#include "base/testing.h"
+#include "base/log.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include <jansson.h>
+
+#include "base/testing.h"
 
 /* What is logged while `write_lines` runs, as it arrives on standard error. */
 static size_t capture(void (*write_lines)(void), char *ret, size_t size)
@@ -29,12 +30,11 @@ static size_t capture(void (*write_lines)(void), char *ret, size_t size)
 static void write_hostile(void)
 {
     log_event(
-        LOG_WARN,
-        "test",
-        LOG_TEXT("a", TEXT("line\nbreak \"quoted\" \\ \x1b[31m %n%s")),
-        LOG_TEXT("b", TEXT("sep\xE2\x80\xA8" "arator \xC2\x85 \xFF bytes")),
-        LOG_TEXT("absent", TEXT_ABSENT),
-        LOG_INT("n", -5));
+        LOG_WARN, "test", LOG_TEXT("a", TEXT("line\nbreak \"quoted\" \\ \x1b[31m %n%s")),
+        LOG_TEXT(
+            "b", TEXT("sep\xE2\x80\xA8"
+                      "arator \xC2\x85 \xFF bytes")),
+        LOG_TEXT("absent", TEXT_ABSENT), LOG_INT("n", -5));
 }
 
 static void a_hostile_value_stays_one_json_line(void **state)

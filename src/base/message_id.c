@@ -2,8 +2,8 @@
 
 #include <openssl/evp.h>
 
-/* Layout: version, receiver, receiver_seq, sender, sender_seq, sent_at as LEB128, four bytes nonce: at
- * most 1 + 5 * 9 + 4 = 50 bytes, 67 characters. */
+/* Layout: version, receiver, receiver_seq, sender, sender_seq, sent_at as LEB128, four bytes nonce:
+ * at most 1 + 5 * 9 + 4 = 50 bytes, 67 characters. */
 #define VERSION 1
 #define BYTES_MAX 50
 

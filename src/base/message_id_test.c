@@ -1,8 +1,8 @@
-#include "base/testing.h"
+#include "base/message_id.h"
 
 #include <string.h>
 
-#include "base/message_id.h"
+#include "base/testing.h"
 
 static const struct message_id usual = {
     .receiver = 100001,
@@ -17,7 +17,8 @@ static void an_id_comes_back_as_it_was(void **state)
 {
     static const struct message_id ids[] = {
         {1, 1, 2, 0, 0, 0},
-        {INT64_C(1) << 55, INT64_C(1) << 55, INT64_C(1) << 55, INT64_C(1) << 55, INT64_C(1) << 51, UINT32_MAX},
+        {INT64_C(1) << 55, INT64_C(1) << 55, INT64_C(1) << 55, INT64_C(1) << 55, INT64_C(1) << 51,
+         UINT32_MAX},
         {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, 1},
     };
     char buffer[MESSAGE_ID_TEXT];
@@ -54,7 +55,8 @@ static void every_other_spelling_is_refused(void **state)
     assert_false(message_id_from_text((struct text){changed, t.len + 1}, &back));
     assert_false(message_id_from_text(TEXT(""), &back));
     assert_false(message_id_from_text(
-        TEXT("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), &back));
+        TEXT("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        &back));
 }
 
 int main(void)

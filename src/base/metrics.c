@@ -2,7 +2,8 @@
 
 /* 0.5 ms to 10 s. */
 const struct bounds latency_bounds_us = {
-    {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000},
+    {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000,
+     10000000},
     14,
 };
 
@@ -33,7 +34,8 @@ void histogram_print(
         count += atomic_load_explicit(&histogram->buckets[i], memory_order_relaxed);
         if (i < bounds->n)
             buf_printf(
-                ret, "%s_bucket{%sle=\"%g\"} %llu\n", name, labels, (double)bounds->upper[i] / unit, count);
+                ret, "%s_bucket{%sle=\"%g\"} %llu\n", name, labels, (double)bounds->upper[i] / unit,
+                count);
     }
     buf_printf(ret, "%s_bucket{%sle=\"+Inf\"} %llu\n", name, labels, count);
     int without_comma = labels_len ? (int)labels_len - 1 : 0;

@@ -89,10 +89,7 @@ static int set_value(struct reading *r, const struct setting *s, struct text val
     }
     if (!text_to_i64(value, &number) || number < s->min || number > s->max)
         return REFUSE(
-            r,
-            "%s must be a whole number from %lld to %lld.",
-            s->variable,
-            (long long)s->min,
+            r, "%s must be a whole number from %lld to %lld.", s->variable, (long long)s->min,
             (long long)s->max);
     *number_slot(s, r->settings) = number;
     return 0;
@@ -107,7 +104,8 @@ static const struct setting *find(struct text name, bool *ret_is_file)
         *ret_is_file = name.len == variable.len + sizeof(suffix) - 1;
         if (name.len < variable.len || memcmp(name.ptr, variable.ptr, variable.len) != 0)
             continue;
-        if (name.len == variable.len || (*ret_is_file && memcmp(name.ptr + variable.len, suffix, 5) == 0))
+        if (name.len == variable.len ||
+            (*ret_is_file && memcmp(name.ptr + variable.len, suffix, 5) == 0))
             return &table[i];
     }
     return NULL;
@@ -144,11 +142,7 @@ static int read_log_level(struct reading *r)
 }
 
 int settings_read(
-    char *const *environment,
-    struct arena *arena,
-    struct settings *ret,
-    char *why,
-    size_t why_size)
+    char *const *environment, struct arena *arena, struct settings *ret, char *why, size_t why_size)
 {
     struct reading r = {.arena = arena, .settings = ret, .why = why, .why_size = why_size};
 
@@ -167,7 +161,8 @@ void settings_print(const struct settings *settings, struct buf *ret)
         const struct setting *s = &table[i];
         const char *base = (const char *)settings + s->offset;
         if (s->kind == KIND_NUMBER) {
-            buf_printf(ret, "%s=%lld", s->variable, (long long)*(const int64_t *)(const void *)base);
+            buf_printf(
+                ret, "%s=%lld", s->variable, (long long)*(const int64_t *)(const void *)base);
             buf_printf(ret, "  # default %lld", (long long)s->fallback_number);
         } else {
             const char *value = *(const char *const *)(const void *)base;

@@ -1,11 +1,11 @@
-#include "base/testing.h"
+#include "base/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/settings.h"
+#include "base/testing.h"
 
 static struct settings settings;
 static char why[512];

@@ -50,7 +50,8 @@ bool text_to_i64(struct text t, int64_t *ret)
         if (digit < 0 || digit > 9)
             return false;
         /* Built up below zero, where there is room for one value more. */
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, digit, &value))
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, digit, &value))
             return false;
     }
     if (!negative && value == INT64_MIN)
@@ -59,7 +60,8 @@ bool text_to_i64(struct text t, int64_t *ret)
     return true;
 }
 
-/* The code point at the front of t and how many bytes it takes; 0 bytes when it is not well-formed. */
+/* The code point at the front of t and how many bytes it takes; 0 bytes when it is not well-formed.
+ */
 static size_t utf8_next(const unsigned char *p, size_t len, uint32_t *ret)
 {
     if (p[0] < 0x80) {

@@ -1,6 +1,6 @@
-#include "base/testing.h"
-
 #include "base/text.h"
+
+#include "base/testing.h"
 
 static void numbers_are_whole_or_refused(void **state)
 {

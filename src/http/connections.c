@@ -18,7 +18,7 @@
 struct connection {
     struct connections *owner;
     struct connection *next_free;
-    int fd; /* NO_SOCKET in entries that are free; guarded by owner->lock */
+    int fd;       /* NO_SOCKET in entries that are free; guarded by owner->lock */
     bool crowded; /* it came when there were more than the soft limit */
     /* Written by the thread that serves the connection, read by the reaper. */
     atomic_int phase;

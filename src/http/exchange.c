@@ -49,7 +49,10 @@ struct exchange {
 /* ---- life ---- */
 
 struct exchange *exchange_new(
-    struct server *server, struct MHD_Connection *connection, struct connection *watched, const char *target)
+    struct server *server,
+    struct MHD_Connection *connection,
+    struct connection *watched,
+    const char *target)
 {
     struct arena *arena = arena_new();
     struct exchange *e = arena_alloc(arena, sizeof(*e));
@@ -116,16 +119,10 @@ static void count_and_log(const struct exchange *e, int status, const char *code
             &metrics->operations[index].by_status[status], 1, memory_order_relaxed);
     }
     log_event(
-        LOG_INFO,
-        "request",
-        LOG_TEXT("request_id", e->request_id),
-        LOG_STR("method", e->method),
+        LOG_INFO, "request", LOG_TEXT("request_id", e->request_id), LOG_STR("method", e->method),
         LOG_STR("operation", operation ? operation->name : NULL),
-        LOG_TEXT("subject", e->op.caller.subject),
-        LOG_INT("status", status),
-        LOG_STR("code", code),
-        LOG_INT("us", took_us),
-        LOG_INT("database_us", e->op.database_us));
+        LOG_TEXT("subject", e->op.caller.subject), LOG_INT("status", status), LOG_STR("code", code),
+        LOG_INT("us", took_us), LOG_INT("database_us", e->op.database_us));
 }
 
 static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct reply_context *context)
@@ -138,8 +135,7 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
         return MHD_NO;
     e->stage = STAGE_ANSWERED;
     connections_phase(e->watched, CONNECTION_REPLY);
-    enum MHD_Result result =
-        MHD_queue_response(e->connection, (unsigned)reply->status, response);
+    enum MHD_Result result = MHD_queue_response(e->connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -166,15 +162,24 @@ static enum MHD_Result answer_error(struct exchange *e, bool close)
     return queue(e, &reply, &context);
 }
 
-static int add_to_buf(const char *bytes, size_t size, void *buf)
+/* The text of a member of the reply that names what was made. */
+static struct text name_of(
+    const struct exchange *e, struct text member, char buffer[MESSAGE_ID_TEXT])
 {
-    buf_add(buf, bytes, size);
-    return 0;
+    for (const struct field *f = operation_of(e)->out.list; f->kind; f++) {
+        const void *value = (const char *)e->op.out + f->offset;
+        if (!text_equal(text_of(f->name), member))
+            continue;
+        return f->kind == FIELD_KIND_MESSAGE_ID ? message_id_to_text(value, buffer)
+                                                : *(const struct text *)value;
+    }
+    return TEXT("");
 }
 
-/* "/v1/users/{id}" with the value of the member `id` of the reply, percent-encoded. */
-static const char *fill_location(struct exchange *e, const char *pattern, const json_t *json)
+/* "/v1/users/{id}" with the member `id` of the reply, percent-encoded. */
+static const char *fill_location(struct exchange *e, const char *pattern)
 {
+    char buffer[MESSAGE_ID_TEXT];
     const char *open = strchr(pattern, '{');
     const char *close = open ? strchr(open, '}') : NULL;
     struct buf b = BUF(1024);
@@ -182,11 +187,15 @@ static const char *fill_location(struct exchange *e, const char *pattern, const 
     if (!close)
         return pattern;
     buf_add(&b, pattern, (size_t)(open - pattern));
-    const char *name = arena_text(e->arena, (struct text){open + 1, (size_t)(close - open) - 1}).ptr;
-    for (const char *p = json_string_value(json_object_get(json, name)); p && *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-                     strchr("-._~", *p);
-        buf_printf(&b, plain ? "%c" : "%%%02X", (unsigned char)*p);
+    struct text name = name_of(e, (struct text){open + 1, (size_t)(close - open) - 1}, buffer);
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr("-._~", c);
+        if (plain)
+            buf_char(&b, c);
+        else
+            buf_printf(&b, "%%%02X", (unsigned char)c);
     }
     buf_text(&b, text_of(close + 1));
     const char *location = arena_text(e->arena, buf_as_text(&b)).ptr;
@@ -195,20 +204,20 @@ static const char *fill_location(struct exchange *e, const char *pattern, const 
 }
 
 static int encode_body(
-    struct exchange *e, const struct operation *operation, struct reply *reply, struct reply_context *c)
+    struct exchange *e,
+    const struct operation *operation,
+    struct reply *reply,
+    struct reply_context *c)
 {
     struct buf b = BUF(REPLY_BYTES_MAX);
-    json_t *json = fields_encode(&operation->out, e->op.out);
 
-    bool failed = !json || json_dump_callback(
-                               json, add_to_buf, &b, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0;
-    if (reply->status == MHD_HTTP_CREATED && operation->location)
-        c->location = fill_location(e, operation->location, json);
-    json_decref(json);
-    if (failed || b.failed) {
+    fields_encode(&operation->out, e->op.out, &b);
+    if (b.failed) {
         buf_done(&b);
-        return err_set(&e->err, ERR_INTERNAL, "the reply cannot be written as JSON");
+        return err_set(&e->err, ERR_INTERNAL, "the reply is too long");
     }
+    if (reply->status == MHD_HTTP_CREATED && operation->location)
+        c->location = fill_location(e, operation->location);
     reply->content_type = "application/json; charset=utf-8";
     reply->body = b.ptr;
     reply->body_size = b.len;
@@ -255,14 +264,20 @@ struct headers {
 };
 
 static enum MHD_Result collect_header(
-    void *headers, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t size)
+    void *headers,
+    enum MHD_ValueKind kind,
+    const char *name,
+    size_t name_size,
+    const char *value,
+    size_t size)
 {
     struct headers *h = headers;
 
     (void)kind;
     if (h->n > GATE_HEADERS)
         return MHD_NO;
-    h->list[h->n++] = (struct gate_header){{name, name_size}, {value ? value : "", value ? size : 0}};
+    h->list[h->n++] =
+        (struct gate_header){{name, name_size}, {value ? value : "", value ? size : 0}};
     return MHD_YES;
 }
 
@@ -311,8 +326,7 @@ static int authenticate(struct exchange *e)
     if (caller_is_user(caller) ? route->own != OWN_NONE : caller_allows(caller, route->scope))
         return 0;
     return err_set(
-        &e->err,
-        ERR_FORBIDDEN,
+        &e->err, ERR_FORBIDDEN,
         caller_is_user(caller) ? "a user token cannot do this" : "the scope %s is needed",
         scope_text(route->scope));
 }
@@ -337,8 +351,8 @@ static enum MHD_Result take_head(struct exchange *e, const char *method, const c
     bool allowed =
         router_match(routes, n_routes, e->method, e->target, e->arena, &e->match, &e->err) == 0 &&
         authenticate(e) == 0;
-    /* A refusal goes out before the body comes, which ends the connection. Without a body it is sent at
-     * the request's end, and the connection serves on. */
+    /* A refusal goes out before the body comes, which ends the connection. Without a body it is
+     * sent at the request's end, and the connection serves on. */
     if (!allowed && e->gate.has_body)
         return answer_error(e, true);
     e->stage = STAGE_BODY;
@@ -348,8 +362,8 @@ static enum MHD_Result take_head(struct exchange *e, const char *method, const c
 
 /* ---- the body ---- */
 
-/* A body that is too large is read to its end, and not kept, so that the client reads the answer; one
- * that goes on beyond twice the limit is cut off. */
+/* A body that is too large is read to its end, and not kept, so that the client reads the answer;
+ * one that goes on beyond twice the limit is cut off. */
 static enum MHD_Result take_body(struct exchange *e, const char *upload, size_t *upload_size)
 {
     struct metrics *metrics = e->server->services->metrics;

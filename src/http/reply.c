@@ -1,11 +1,12 @@
 #include "http/reply.h"
 
-#include <jansson.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+
+#include <jansson.h>
+#include <openssl/evp.h>
 
 #include "base/memory.h"
 
@@ -29,19 +30,8 @@ char *reply_problem(const struct err *err, struct text request_id, bool is_write
 
     snprintf(type, sizeof(type), "/problems/%s", info->code);
     json_t *problem = json_pack(
-        "{s:s, s:s, s:i, s:s, s:s%, s:b}",
-        "type",
-        type,
-        "title",
-        info->title,
-        "status",
-        info->status,
-        "code",
-        info->code,
-        "request_id",
-        request_id.ptr,
-        request_id.len,
-        "retryable",
+        "{s:s, s:s, s:i, s:s, s:s%, s:b}", "type", type, "title", info->title, "status",
+        info->status, "code", info->code, "request_id", request_id.ptr, request_id.len, "retryable",
         err_is_transient(err->code) && (repeatable || !unknown));
     if (is_write)
         json_object_set_new(problem, "outcome", json_string(unknown ? "unknown" : "not_applied"));
@@ -196,7 +186,8 @@ struct MHD_Response *reply_make(struct reply *reply, const struct reply_context 
     if (reply->body_size >= GZIP_FROM_BYTES && accepts_gzip(context->accept_encoding))
         compressed = compress_body(reply);
     struct heading h = {
-        MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE), false};
+        MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE),
+        false};
     if (!h.response) {
         free(TAKE(reply->body));
         return NULL;

@@ -16,11 +16,8 @@ const size_t n_routes = sizeof(routes) / sizeof(routes[0]);
 const char *method_text(enum method method)
 {
     static const char *const names[METHODS] = {
-        [METHOD_GET] = "GET",
-        [METHOD_POST] = "POST",
-        [METHOD_PUT] = "PUT",
-        [METHOD_PATCH] = "PATCH",
-        [METHOD_DELETE] = "DELETE",
+        [METHOD_GET] = "GET",     [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
+        [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
     };
 
     return names[method];
@@ -35,9 +32,9 @@ static json_t *describe_errors(void)
     for (int code = ERR_NONE + 1; code < ERR_CODES; code++) {
         const struct err_info *info = err_info((enum err_code)code);
         json_array_append_new(
-            array,
-            json_pack(
-                "{s:s, s:i, s:s}", "code", info->code, "status", info->status, "title", info->title));
+            array, json_pack(
+                       "{s:s, s:i, s:s}", "code", info->code, "status", info->status, "title",
+                       info->title));
     }
     return array;
 }
@@ -57,25 +54,11 @@ static json_t *describe_route(const struct route *route)
         [OWN_NONE] = "none", [OWN_PATH_USER] = "path:user", [OWN_BODY_FROM] = "body:from"};
 
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o}",
-        "method",
-        method_text(route->method),
-        "path",
-        route->path,
-        "operation",
-        route->operation->name,
-        "scope",
-        scope_text(route->scope),
-        "own",
-        owns[route->own],
-        "success",
-        route->success,
-        "refuses",
-        describe_refusals(route->operation),
-        "in",
-        fields_describe(&route->operation->in, true),
-        "out",
-        fields_describe(&route->operation->out, false));
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "method", method_text(route->method),
+        "path", route->path, "operation", route->operation->name, "scope", scope_text(route->scope),
+        "own", owns[route->own], "success", route->success, "refuses",
+        describe_refusals(route->operation), "in", fields_describe(&route->operation->in, true),
+        "out", fields_describe(&route->operation->out, false));
 }
 
 json_t *routes_describe(void)

@@ -19,7 +19,7 @@
 /* jansson and libjwt recurse and use the stack for what clients send. */
 #define STACK_BYTES (8u << 20)
 /* For request line, headers and what of the body is in hand; the body itself is kept elsewhere. */
-#define CONNECTION_BYTES (32u << 10)
+#define CONNECTION_BYTES (16u << 10)
 
 /* ---- what libmicrohttpd calls ---- */
 
@@ -90,8 +90,8 @@ static size_t keep_encoded(void *context, struct MHD_Connection *connection, cha
     return strlen(text);
 }
 
-__attribute__((format(printf, 2, 0))) static void
-on_library_log(void *context, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_library_log(
+    void *context, const char *format, va_list args)
 {
     buf_auto line = BUF(1024);
 
@@ -105,10 +105,7 @@ static void on_panic(void *context, const char *file, unsigned line, const char 
     (void)context;
     log_stop();
     log_event(
-        LOG_ERROR,
-        "microhttpd_panic",
-        LOG_STR("file", file),
-        LOG_INT("line", line),
+        LOG_ERROR, "microhttpd_panic", LOG_STR("file", file), LOG_INT("line", line),
         LOG_STR("reason", reason));
     abort();
 }
@@ -151,8 +148,7 @@ static int resolve(struct listening *l)
 
     int failed = getaddrinfo(l->host, l->port, &hints, &found);
     if (failed)
-        return REFUSE(
-            l, "DUET_LISTEN names %s:%s: %s.", l->host, l->port, gai_strerror(failed));
+        return REFUSE(l, "DUET_LISTEN names %s:%s: %s.", l->host, l->port, gai_strerror(failed));
     memcpy(&l->address, found->ai_addr, found->ai_addrlen);
     l->length = found->ai_addrlen;
     freeaddrinfo(found);
@@ -176,13 +172,13 @@ static int bind_socket(struct listening *l, bool shared)
     errno = reason;
     return REFUSE(
         l,
-        "DUET_LISTEN is %s:%s, where this server cannot listen: %m. Another program may have the port.",
-        l->host,
-        l->port);
+        "DUET_LISTEN is %s:%s, where this server cannot listen: %m. Another program may have the "
+        "port.",
+        l->host, l->port);
 }
 
-/* Our own sockets share the port, and so could those of a second duetd, unseen: a socket that does not
- * share finds out. */
+/* Our own sockets share the port, and so could those of a second duetd, unseen: a socket that does
+ * not share finds out. */
 static int check_port_is_free(struct listening *l)
 {
     int fd = bind_socket(l, false);
@@ -213,12 +209,7 @@ static void write_address(const struct listening *l, char *ret, size_t size)
     char host[128], port[16];
 
     getnameinfo(
-        (const struct sockaddr *)&l->address,
-        l->length,
-        host,
-        sizeof(host),
-        port,
-        sizeof(port),
+        (const struct sockaddr *)&l->address, l->length, host, sizeof(host), port, sizeof(port),
         NI_NUMERICHOST | NI_NUMERICSERV);
     snprintf(ret, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
@@ -233,38 +224,14 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
                             : settings->idle_timeout_s;
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-        0,
-        NULL,
-        NULL,
-        on_request,
-        server,
-        MHD_OPTION_EXTERNAL_LOGGER,
-        on_library_log,
-        NULL,
-        MHD_OPTION_LISTEN_SOCKET,
-        fd,
-        MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)settings->max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)longest_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES,
-        MHD_OPTION_THREAD_STACK_SIZE,
-        (size_t)STACK_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK,
-        on_request_line,
-        server,
-        MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_encoded,
-        NULL,
-        MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed,
-        server,
-        MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection,
-        server,
-        MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)settings->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)longest_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
+        (size_t)STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
 }
 
 static int start_daemons(struct server *server, char *why, size_t why_size)
@@ -295,9 +262,7 @@ static struct server *server_new(struct services *services, struct tokens *token
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
         random = (uint64_t)clock_now_us();
     snprintf(
-        server->request_id_prefix,
-        sizeof(server->request_id_prefix),
-        "%016llx",
+        server->request_id_prefix, sizeof(server->request_id_prefix), "%016llx",
         (unsigned long long)random);
     server->services = services;
     server->tokens = tokens;
@@ -346,7 +311,8 @@ int server_start(
 void server_stop_accepting(struct server *server)
 {
     atomic_store(&server->services->stopping, true);
-    /* The sockets stay ours and are closed at the end: closed now, their numbers could be another's. */
+    /* The sockets stay ours and are closed at the end: closed now, their numbers could be
+     * another's. */
     for (size_t i = 0; i < server->n_daemons; i++)
         MHD_quiesce_daemon(server->daemons[i]);
 }

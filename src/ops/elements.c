@@ -11,7 +11,8 @@
 #define URL_MEMBER(member, ...) TEXT_MEMBER(member, .max = URL_BYTES, __VA_ARGS__)
 
 static const struct field text_fields[] = {
-    TEXT_MEMBER("text", .required = true, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
+    TEXT_MEMBER(
+        "text", .required = true, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
     FIELD_END,
 };
 
@@ -24,7 +25,8 @@ static const struct field emoji_fields[] = {
 static const struct field location_fields[] = {
     TEXT_MEMBER("description", .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
     FIELD_CHECKED("latitude", FIELD_KIND_REAL, .required = true, .min_real = -90, .max_real = 90),
-    FIELD_CHECKED("longitude", FIELD_KIND_REAL, .required = true, .min_real = -180, .max_real = 180),
+    FIELD_CHECKED(
+        "longitude", FIELD_KIND_REAL, .required = true, .min_real = -180, .max_real = 180),
     FIELD_END,
 };
 

@@ -1,7 +1,8 @@
 #include "ops/message.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
+
+#include <openssl/evp.h>
 
 #include "base/op.h"
 #include "ops/elements.h"
@@ -15,7 +16,7 @@ static const struct field message_list_of_fields[] = {
     FIELD_TEXT(struct message, from),
     FIELD_TEXT(struct message, to),
     FIELD_TEXT(struct message, kind, .one_of = kinds),
-    FIELD_VARIANTS(struct message, elements, .variants = element_types),
+    FIELD_RAW(struct message, elements, .variants = element_types),
     FIELD_TEXT(struct message, custom_data),
     FIELD_TIME(struct message, sent_at),
     FIELD_TEXT(struct message, sent_by),
@@ -157,13 +158,14 @@ static struct text dump(struct arena *arena, const json_t *json, size_t flags)
 
 static struct text push_text(struct op *op, const struct message_push *push)
 {
-    bool any = text_present(push->title) || text_present(push->body) || text_present(push->extension);
+    bool any =
+        text_present(push->title) || text_present(push->body) || text_present(push->extension);
 
     if (!any)
         return TEXT_ABSENT;
-    json_t *json = fields_encode(&message_push_fields, push);
-    arena_defer(op->arena, release_json, json);
-    return dump(op->arena, json, 0);
+    buf_auto json = BUF(FIELD_TEXT_BYTES);
+    fields_encode(&message_push_fields, push, &json);
+    return arena_text(op->arena, buf_as_text(&json));
 }
 
 static int64_t option_bits(const struct message_options *options)
@@ -195,7 +197,7 @@ static void show_message(struct op *op, const struct send *send)
         .from = in->from,
         .to = in->to,
         .kind = TEXT("chat"),
-        .elements = in->elements,
+        .elements = send->elements,
         .custom_data = in->custom_data,
         .sent_at = send->id.sent_at,
         .sent_by = op->caller.subject,
@@ -206,22 +208,17 @@ static void show_message(struct op *op, const struct send *send)
 }
 
 /* The message as an earlier request has stored it. */
-static int show_stored(struct op *op, const struct send *send)
+static void show_stored(struct op *op, const struct send *send)
 {
     struct message *out = op->out;
-    struct text elements = send->stored_elements;
 
-    out->elements = json_loadb(elements.ptr, elements.len, 0, NULL);
-    if (!out->elements)
-        return err_set(op->err, ERR_INTERNAL, "the stored message cannot be read");
-    arena_defer(op->arena, release_json, out->elements);
+    out->elements = send->stored_elements;
     out->custom_data = send->stored_custom_data;
     out->sent_by = send->stored_sent_by;
     out->state = send->stored_state;
     out->edited_at = send->stored_edited_at;
     op->found = true;
     op->replayed = true;
-    return 0;
 }
 
 static void message_send_done(struct send *send, int result)
@@ -232,7 +229,7 @@ static void message_send_done(struct send *send, int result)
     if (result == 0) {
         show_message(op, send);
         if (send->replayed)
-            result = show_stored(op, send);
+            show_stored(op, send);
     }
     op->done(op, result);
 }
@@ -261,10 +258,7 @@ static int message_send_run(struct op *op)
     };
     if (send->elements.len > MESSAGE_ELEMENTS_BYTES)
         return err_field(
-            op->err,
-            ERR_BODY_TOO_LARGE,
-            "/elements",
-            "is longer than %d bytes of JSON",
+            op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
             MESSAGE_ELEMENTS_BYTES);
     if (text_present(in->idempotency_key))
         send->request_hash = request_hash(op);
@@ -280,13 +274,8 @@ const struct operation message_send = {
     .out = FIELDS(message_list_of_fields, struct message),
     .refuses =
         (const enum err_code[]){
-            ERR_USER_UNKNOWN,
-            ERR_BLOCKED_BY_RECIPIENT,
-            ERR_NOT_FRIENDS,
-            ERR_SENDER_MUTED,
-            ERR_BODY_TOO_LARGE,
-            ERR_IDEMPOTENCY_KEY_REUSED,
-            ERR_NONE},
+            ERR_USER_UNKNOWN, ERR_BLOCKED_BY_RECIPIENT, ERR_NOT_FRIENDS, ERR_SENDER_MUTED,
+            ERR_BODY_TOO_LARGE, ERR_IDEMPOTENCY_KEY_REUSED, ERR_NONE},
     .location = "/v1/messages/{id}",
 };
 
@@ -325,16 +314,17 @@ static const char *const orders[] = {"newest", "oldest", NULL};
 
 static const struct field message_list_fields[] = {
     FIELD_TEXT(
-        struct message_list, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
+        struct message_list,
+        user,
+        .from = IN_PATH,
+        .required = true,
+        .min = 1,
+        .max = USER_ID_BYTES),
     FIELD_TEXT(struct message_list, peer, .from = IN_QUERY, .min = 1, .max = USER_ID_BYTES),
     FIELD_TIME(struct message_list, since, .from = IN_QUERY),
     FIELD_TIME(struct message_list, until, .from = IN_QUERY),
     FIELD_TEXT(
-        struct message_list,
-        order,
-        .from = IN_QUERY,
-        .one_of = orders,
-        .fallback_text = "newest"),
+        struct message_list, order, .from = IN_QUERY, .one_of = orders, .fallback_text = "newest"),
     FIELD_TEXT(
         struct message_list, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true),
     FIELD_INT(

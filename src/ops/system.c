@@ -75,10 +75,7 @@ static int ready_get_run(struct op *op)
     for (size_t i = 0; i < out->checks.n_items; i++)
         if (!checks[i].ok)
             return err_set(
-                op->err,
-                ERR_NOT_READY,
-                "%.*s: %.*s",
-                TEXT_ARG(checks[i].name),
+                op->err, ERR_NOT_READY, "%.*s: %.*s", TEXT_ARG(checks[i].name),
                 TEXT_ARG(checks[i].detail));
     out->status = TEXT("ready");
     return 0;
@@ -110,25 +107,19 @@ static void print_requests(const struct services *s, struct buf *b)
             unsigned long long n = atomic_load(&s->metrics->operations[i].by_status[status]);
             if (n)
                 buf_printf(
-                    b,
-                    "duet_requests_total{operation=\"%s\",status=\"%d\"} %llu\n",
-                    s->operations[i]->name,
-                    status,
-                    n);
+                    b, "duet_requests_total{operation=\"%s\",status=\"%d\"} %llu\n",
+                    s->operations[i]->name, status, n);
         }
     }
     print_head(
-        b, "duet_request_seconds", "histogram", "From the head of a request to its reply, by operation.");
+        b, "duet_request_seconds", "histogram",
+        "From the head of a request to its reply, by operation.");
     for (size_t i = 0; i < s->n_operations; i++) {
         char labels[96];
         snprintf(labels, sizeof(labels), "operation=\"%s\",", s->operations[i]->name);
         histogram_print(
-            &s->metrics->operations[i].latency_us,
-            &latency_bounds_us,
-            USEC_PER_SEC,
-            "duet_request_seconds",
-            labels,
-            b);
+            &s->metrics->operations[i].latency_us, &latency_bounds_us, USEC_PER_SEC,
+            "duet_request_seconds", labels, b);
     }
 }
 
@@ -149,46 +140,26 @@ static void print_store(const struct services *s, struct buf *b)
     histogram_print(
         &m->batch_us, &latency_bounds_us, USEC_PER_SEC, "duet_send_batch_seconds", "", b);
     print_number(
-        b,
-        "duet_send_queue_length",
-        "gauge",
-        "Messages that wait to be stored.",
+        b, "duet_send_queue_length", "gauge", "Messages that wait to be stored.",
         (long long)store_sends_waiting(s->store));
     print_number(
-        b,
-        "duet_read_queue_length",
-        "gauge",
-        "Other requests that wait for the database.",
+        b, "duet_read_queue_length", "gauge", "Other requests that wait for the database.",
         (long long)store_calls_waiting(s->store));
     print_number(
-        b,
-        "duet_queue_full_total",
-        "counter",
-        "Requests refused because a queue was full.",
+        b, "duet_queue_full_total", "counter", "Requests refused because a queue was full.",
         (long long)atomic_load(&m->refused_full));
     print_number(
-        b,
-        "duet_send_batches_split_total",
-        "counter",
+        b, "duet_send_batches_split_total", "counter",
         "Batches tried again one by one because one message made the call fail.",
         (long long)atomic_load(&m->batches_split));
     print_number(
-        b,
-        "duet_database_errors_total",
-        "counter",
-        "Calls that the database did not answer well.",
+        b, "duet_database_errors_total", "counter", "Calls that the database did not answer well.",
         (long long)atomic_load(&m->database_errors));
     print_number(
-        b,
-        "duet_database_connects_total",
-        "counter",
-        "Connections made to the database.",
+        b, "duet_database_connects_total", "counter", "Connections made to the database.",
         (long long)atomic_load(&m->database_connects));
     print_number(
-        b,
-        "duet_database_up",
-        "gauge",
-        "1 when the database was reached at the last try.",
+        b, "duet_database_up", "gauge", "1 when the database was reached at the last try.",
         store_is_available(s->store));
 }
 
@@ -200,22 +171,13 @@ static int metrics_get_run(struct op *op)
     print_requests(s, &b);
     print_store(s, &b);
     print_number(
-        &b,
-        "duet_requests_in_flight",
-        "gauge",
-        "Requests begun and not yet answered.",
+        &b, "duet_requests_in_flight", "gauge", "Requests begun and not yet answered.",
         (long long)atomic_load(&s->metrics->in_flight));
     print_number(
-        &b,
-        "duet_body_bytes",
-        "gauge",
-        "Memory of bodies that are arriving.",
+        &b, "duet_body_bytes", "gauge", "Memory of bodies that are arriving.",
         (long long)atomic_load(&s->metrics->body_bytes));
     print_number(
-        &b,
-        "duet_uptime_seconds",
-        "gauge",
-        "Time since the start.",
+        &b, "duet_uptime_seconds", "gauge", "Time since the start.",
         (long long)((clock_mono_us() - s->started_at_us) / USEC_PER_SEC));
     if (b.failed)
         return err_set(op->err, ERR_INTERNAL, "the metrics are too long");

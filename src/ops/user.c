@@ -66,7 +66,8 @@ struct user_put {
 };
 
 static const struct field user_put_fields[] = {
-    FIELD_TEXT(struct user_put, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXT(
+        struct user_put, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_TEXT(struct user_put, nick, .max = 256),
     FIELD_TEXT(struct user_put, avatar_url, .max = 1024),
     FIELD_TEXT(struct user_put, gender, .one_of = genders, .fallback_text = "unknown"),
@@ -76,7 +77,8 @@ static const struct field user_put_fields[] = {
     FIELD_TEXT(struct user_put, signature, .max = 1024, .multiline = true),
     FIELD_INT(struct user_put, level, .max = INT32_MAX, .has_fallback = true),
     FIELD_MAP(struct user_put, custom, .max = 64, .max_value_bytes = 1024),
-    FIELD_TEXT(struct user_put, friend_policy, .one_of = friend_policies, .fallback_text = "anyone"),
+    FIELD_TEXT(
+        struct user_put, friend_policy, .one_of = friend_policies, .fallback_text = "anyone"),
     FIELD_END,
 };
 
@@ -106,7 +108,8 @@ struct user_get {
 };
 
 static const struct field user_get_fields[] = {
-    FIELD_TEXT(struct user_get, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXT(
+        struct user_get, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_END,
 };
 

@@ -70,8 +70,7 @@ static int resolve_users(struct batch *b)
         return 0;
     params_init(&params, b->arena);
     params_text_array(&params, missing, n_missing, PG_TEXT);
-    db_result_auto *result =
-        db_call_retrying(b->batcher->db, &user_resolve, &params, &b->error);
+    db_result_auto *result = db_call_retrying(b->batcher->db, &user_resolve, &params, &b->error);
     if (!result) {
         /* Nothing has been written yet. */
         if (b->error.fault == DB_FAULT_LOST)
@@ -117,10 +116,11 @@ static const struct statement message_send_batch = {
            " p_client_id => $4, p_elements => $5, p_custom_data => $6, p_push => $7,"
            " p_store_seconds => $8, p_options => $9, p_sent_by => $10, p_caller => $11,"
            " p_idempotency_key => $12, p_request_hash => $13)",
-    .types = (const Oid[]){PG_INT8_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY,
-                           PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_INT8_ARRAY,
-                           PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
-                           PG_BYTEA_ARRAY},
+    .types =
+        (const Oid[]){
+            PG_INT8_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
+            PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY,
+            PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_BYTEA_ARRAY},
     .n_types = 13,
 };
 
@@ -137,7 +137,8 @@ static int64_t *make_nonces(const struct batch *b)
     int64_t *nonces = arena_alloc(b->arena, sizeof(*nonces) * b->n);
     uint32_t *random = arena_alloc(b->arena, sizeof(*random) * b->n);
 
-    /* Up to 256 bytes cannot fail; more can only be cut short by a signal, and signals are blocked. */
+    /* Up to 256 bytes cannot fail; more can only be cut short by a signal, and signals are blocked.
+     */
     for (size_t done = 0, size = sizeof(*random) * b->n; done < size;) {
         ssize_t n = getrandom((char *)random + done, size - done, 0);
         done += n > 0 ? (size_t)n : 0;
@@ -218,8 +219,8 @@ static int read_outcome(struct batch *b, const PGresult *result, int row, struct
     return err_plain(send->err, code ? code : ERR_INTERNAL);
 }
 
-
-/* The numbers of all are known to the database or 0, which no user has: one row for each, in order. */
+/* The numbers of all are known to the database or 0, which no user has: one row for each, in order.
+ */
 static void finish(struct batch *b, const PGresult *result, int64_t database_us)
 {
     struct send **again = arena_alloc(b->arena, sizeof(*again) * b->n);
@@ -291,4 +292,3 @@ void batch_store(struct batcher *batcher, struct send **sends, size_t n)
     }
     arena_free(arena);
 }
-

@@ -34,6 +34,7 @@ static Oid type_of(enum field_kind kind)
     case FIELD_KIND_TEXT:
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
+    case FIELD_KIND_RAW:
     case FIELD_KIND_MESSAGE_ID:
     case FIELD_KIND_OBJECT:
     case FIELD_KIND_LIST:
@@ -43,7 +44,8 @@ static Oid type_of(enum field_kind kind)
     return PG_TEXT;
 }
 
-static void add_argument(struct making *m, const char *prefix, const char *name, const char *part, Oid type)
+static void add_argument(
+    struct making *m, const char *prefix, const char *name, const char *part, Oid type)
 {
     m->types[m->n++] = type;
     buf_printf(m->sql, "%sp_%s%s%s => $%d", m->n > 1 ? ", " : "", prefix, name, part, m->n);
@@ -100,12 +102,16 @@ static const struct field *list_field(const struct fields *out)
 }
 
 static int check_columns(
-    const struct operation *operation, const PGresult *described, struct arena *arena, const char **wrong)
+    const struct operation *operation,
+    const PGresult *described,
+    struct arena *arena,
+    const char **wrong)
 {
     struct row_map map;
     const struct field *list = list_field(&operation->out);
 
-    if (operation->out.list && row_map_make(described, &operation->out, "", arena, &map, wrong) != 0)
+    if (operation->out.list &&
+        row_map_make(described, &operation->out, "", arena, &map, wrong) != 0)
         return -1;
     if (list && row_map_make(described, list->of, "", arena, &map, wrong) != 0)
         return -1;
@@ -122,10 +128,7 @@ int call_check(struct db *db, const struct call *call, char *why, size_t why_siz
     db_result_auto *prepared = PQprepare(conn, "", s->sql, s->n_types, s->types);
     if (PQresultStatus(prepared) != PGRES_COMMAND_OK) {
         snprintf(
-            why,
-            why_size,
-            "The database does not fit this program: duet.%s: %s",
-            s->name,
+            why, why_size, "The database does not fit this program: duet.%s: %s", s->name,
             PQresultErrorMessage(prepared));
         return -1;
     }
@@ -134,11 +137,9 @@ int call_check(struct db *db, const struct call *call, char *why, size_t why_siz
     int result = check_columns(call->operation, described, arena, &wrong);
     if (result != 0)
         snprintf(
-            why,
-            why_size,
+            why, why_size,
             "The database does not fit this program: duet.%s has no column %s of the right type.",
-            s->name,
-            wrong);
+            s->name, wrong);
     arena_free(arena);
     return result;
 }
@@ -173,6 +174,7 @@ static void bind_field(struct params *params, const struct field *field, const v
 
     switch (field->kind) {
     case FIELD_KIND_TEXT:
+    case FIELD_KIND_RAW:
         params_text(params, *(const struct text *)value);
         return;
     case FIELD_KIND_BOOL:
@@ -219,7 +221,8 @@ static void bind_fields(struct params *params, const struct fields *fields, cons
 
 /* ---- calling ---- */
 
-/* The result of the operation's call; NULL with op->err filled when the call failed or was refused. */
+/* The result of the operation's call; NULL with op->err filled when the call failed or was refused.
+ */
 static PGresult *call_operation(struct op *op)
 {
     const struct call *call = op->call;
@@ -236,8 +239,7 @@ static PGresult *call_operation(struct op *op)
         return NULL;
     }
     int column = PQfnumber(result, "outcome");
-    struct text outcome =
-        PQntuples(result) ? row_text(result, 0, column, op->arena) : TEXT("ok");
+    struct text outcome = PQntuples(result) ? row_text(result, 0, column, op->arena) : TEXT("ok");
     if (text_equal(outcome, TEXT("ok")))
         return result;
     PQclear(result);
@@ -276,7 +278,8 @@ static const struct field *find_field(const struct fields *fields, const char *n
     return NULL;
 }
 
-/* Asks for one row more than the page holds: whether it comes tells whether there is a next page. */
+/* Asks for one row more than the page holds: whether it comes tells whether there is a next page.
+ */
 static size_t ask_for_one_more(struct op *op)
 {
     const struct field *limit = find_field(&op->operation->in, "limit");
@@ -285,7 +288,8 @@ static size_t ask_for_one_more(struct op *op)
     return (size_t)(*value)++;
 }
 
-static int read_list(struct op *op, const PGresult *result, const struct field *field, size_t n_rows)
+static int read_list(
+    struct op *op, const PGresult *result, const struct field *field, size_t n_rows)
 {
     struct list *list = (struct list *)(void *)((char *)op->out + field->offset);
     struct row_map map;

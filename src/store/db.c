@@ -100,13 +100,11 @@ static bool start_connecting(struct db *db)
     bool has_role = c->role && c->role[0];
 
     snprintf(
-        options,
-        sizeof(options),
-        "%s%s -c statement_timeout=%llds -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s "
+        options, sizeof(options),
+        "%s%s -c statement_timeout=%llds -c lock_timeout=2s -c "
+        "idle_in_transaction_session_timeout=10s "
         "-c synchronous_commit=on -c timezone=UTC -c jit=off",
-        has_role ? "-c role=" : "",
-        has_role ? c->role : "",
-        (long long)c->statement_timeout_s);
+        has_role ? "-c role=" : "", has_role ? c->role : "", (long long)c->statement_timeout_s);
 
     /* The URL comes first: what stands behind it in the list overrides it. */
     const char *const names[] = {
@@ -120,8 +118,8 @@ static bool start_connecting(struct db *db)
         "keepalives_count",
         "tcp_user_timeout",
         NULL};
-    const char *const values[] = {
-        c->url, options, "UTF8", "duetd", "read-write", "10", "5", "2", "10000", NULL};
+    const char *const values[] = {c->url, options, "UTF8", "duetd", "read-write",
+                                  "10",   "5",     "2",    "10000", NULL};
     db->conn = PQconnectStartParams(names, values, 1);
     return db->conn && PQstatus(db->conn) != CONNECTION_BAD;
 }
@@ -178,7 +176,8 @@ static enum db_fault fault_of(const char *sqlstate)
         {"40003", DB_FAULT_LOST},  /* statement_completion_unknown */
     };
 
-    /* Without an SQLSTATE the message is libpq's own: the connection is gone, whatever PQstatus says. */
+    /* Without an SQLSTATE the message is libpq's own: the connection is gone, whatever PQstatus
+     * says. */
     if (!sqlstate)
         return DB_FAULT_LOST;
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
@@ -193,10 +192,8 @@ static void report(struct db *db, const struct statement *statement, const struc
 
     atomic_fetch_add(&db->config->metrics->database_errors, 1);
     log_event(
-        error->fault == DB_FAULT_RETRY ? LOG_INFO : LOG_WARN,
-        "database_error",
-        LOG_STR("call", statement->name),
-        LOG_STR("fault", names[error->fault]),
+        error->fault == DB_FAULT_RETRY ? LOG_INFO : LOG_WARN, "database_error",
+        LOG_STR("call", statement->name), LOG_STR("fault", names[error->fault]),
         LOG_STR("sqlstate", error->sqlstate));
 }
 
@@ -213,8 +210,7 @@ static void set_error_of(struct db_error *error, const PGresult *result)
 
     set_error(error, fault_of(sqlstate), sqlstate);
     log_event(
-        LOG_DEBUG,
-        "database_message",
+        LOG_DEBUG, "database_message",
         LOG_STR("message", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)),
         LOG_STR("context", PQresultErrorField(result, PG_DIAG_CONTEXT)));
 }
@@ -356,12 +352,7 @@ static PGresult *call_once(
     if (!prepare(db, statement, deadline, error))
         return NULL;
     if (!PQsendQueryPrepared(
-            db->conn,
-            statement->name,
-            params->n,
-            params->values,
-            params->lengths,
-            params->formats,
+            db->conn, statement->name, params->n, params->values, params->lengths, params->formats,
             1)) {
         set_error(error, DB_FAULT_LOST, NULL);
         db_disconnect(db);
@@ -386,7 +377,8 @@ PGresult *db_call(
 static void pause_a_moment(int attempt)
 {
     unsigned seed = (unsigned)clock_mono_us();
-    const struct timespec pause = {.tv_nsec = (long)(rand_r(&seed) % 20 + 1) * attempt * 1000 * 1000};
+    const struct timespec pause = {
+        .tv_nsec = (long)(rand_r(&seed) % 20 + 1) * attempt * 1000 * 1000};
 
     nanosleep(&pause, NULL);
 }

@@ -1,7 +1,8 @@
 #include "store/doctor.h"
 
-#include <libpq-fe.h>
 #include <string.h>
+
+#include <libpq-fe.h>
 
 #include "store/db.h"
 #include "store/schema.h"
@@ -14,38 +15,33 @@ static const struct examination {
     enum verdict otherwise;
     const char *sql;
 } examinations[] = {
-    {"server",
-     WARN,
+    {"server", WARN,
      "select current_setting('server_version_num')::int >= 150020,"
      " 'PostgreSQL ' || current_setting('server_version') || '; 15.20 or later is advised'"},
-    {"encoding",
-     BAD,
+    {"encoding", BAD,
      "select current_setting('server_encoding') = 'UTF8',"
      " 'database is in ' || current_setting('server_encoding')"},
-    {"primary",
-     BAD,
+    {"primary", BAD,
      "select not pg_is_in_recovery(), case when pg_is_in_recovery() then 'this is a standby' else"
      " 'takes writes' end"},
-    {"durability",
-     BAD,
+    {"durability", BAD,
      "select current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on',"
      " 'fsync ' || current_setting('fsync') || ', full_page_writes ' ||"
      " current_setting('full_page_writes')"},
-    {"pg_partman",
-     BAD,
-     "select count(*) = 1, coalesce('version ' || max(extversion), 'not installed') from pg_extension"
+    {"pg_partman", BAD,
+     "select count(*) = 1, coalesce('version ' || max(extversion), 'not installed') from "
+     "pg_extension"
      " where extname = 'pg_partman'"},
-    {"pg_cron",
-     WARN,
+    {"pg_cron", WARN,
      "select count(*) = 1, coalesce('version ' || max(extversion), 'not installed: see that"
      " partitions are made by other means') from pg_extension where extname = 'pg_cron'"},
-    {"role",
-     BAD,
-     "select count(*) = 1, case count(*) when 1 then 'duet_server is there' else 'duet_server is missing'"
+    {"role", BAD,
+     "select count(*) = 1, case count(*) when 1 then 'duet_server is there' else 'duet_server is "
+     "missing'"
      " end from pg_roles where rolname = 'duet_server'"},
-    {"partitions",
-     BAD,
-     "select coalesce(bool_and(ok), false), coalesce(string_agg(name || ': ' || detail, '; '), 'none')"
+    {"partitions", BAD,
+     "select coalesce(bool_and(ok), false), coalesce(string_agg(name || ': ' || detail, '; '), "
+     "'none')"
      " from duet.ready_get()"},
 };
 
@@ -86,7 +82,8 @@ bool doctor_examine(const char *url, struct buf *report)
 
     if (!well)
         note(report, BAD, "database", PQerrorMessage(conn));
-    for (size_t i = 0; PQstatus(conn) == CONNECTION_OK && i < sizeof(examinations) / sizeof(examinations[0]); i++)
+    for (size_t i = 0;
+         PQstatus(conn) == CONNECTION_OK && i < sizeof(examinations) / sizeof(examinations[0]); i++)
         if (!examine(conn, &examinations[i], report))
             well = false;
     PQfinish(conn);

@@ -61,8 +61,8 @@ void params_time(struct params *params, int64_t us)
     params_i64(params, us - PG_EPOCH_US);
 }
 
-/* ---- arrays: dimensions, whether nulls may stand in it, element type, length, lower bound; then each
- * element behind its length ---- */
+/* ---- arrays: dimensions, whether nulls may stand in it, element type, length, lower bound; then
+ * each element behind its length ---- */
 
 #define ARRAY_HEAD 20
 

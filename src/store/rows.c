@@ -81,6 +81,7 @@ static bool type_fits(enum field_kind kind, Oid type)
     case FIELD_KIND_MAP:
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
+    case FIELD_KIND_RAW:
         return type == PG_TEXT || type == PG_JSONB;
     case FIELD_KIND_MESSAGE_ID:
     case FIELD_KIND_OBJECT:
@@ -113,8 +114,7 @@ static void map_fields(struct mapping *m, const struct fields *fields, const cha
         } else if (field->kind == FIELD_KIND_MESSAGE_ID) {
             for (size_t i = 0; i < MESSAGE_ID_PARTS && !m->wrong; i++)
                 map_column(
-                    m,
-                    arena_printf(m->arena, "%s_%s", name, message_id_parts[i].suffix),
+                    m, arena_printf(m->arena, "%s_%s", name, message_id_parts[i].suffix),
                     message_id_parts[i].kind);
         } else {
             map_column(m, name, field->kind);
@@ -171,7 +171,7 @@ static int read_column(struct reading *r, enum field_kind kind, int column, void
 {
     bool is_null = PQgetisnull(r->result, r->row, column);
 
-    if (kind == FIELD_KIND_TEXT)
+    if (kind == FIELD_KIND_TEXT || kind == FIELD_KIND_RAW)
         *(struct text *)value = row_text(r->result, r->row, column, r->arena);
     else if (kind == FIELD_KIND_BOOL)
         *(bool *)value = row_bool(r->result, r->row, column);

@@ -1,10 +1,11 @@
 #include "store/schema.h"
 
-#include <libpq-fe.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <libpq-fe.h>
+#include <openssl/evp.h>
 
 #include "base/text.h"
 #include "store/db.h"
@@ -125,14 +126,8 @@ static int is_applied(struct migrating *m, const struct sql_file *file)
 
     snprintf(version, sizeof(version), "%d", version_of(file));
     db_result_auto *result = PQexecParams(
-        m->conn,
-        "select checksum from duet.schema_version where version = $1::integer",
-        1,
-        NULL,
-        values,
-        NULL,
-        NULL,
-        0);
+        m->conn, "select checksum from duet.schema_version where version = $1::integer", 1, NULL,
+        values, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return fail(m, "The schema's version cannot be read");
     if (PQntuples(result) == 0)
@@ -141,9 +136,9 @@ static int is_applied(struct migrating *m, const struct sql_file *file)
     if (strcmp(PQgetvalue(result, 0, 0), checksum) == 0)
         return 1;
     snprintf(
-        m->why,
-        m->why_size,
-        "The database was migrated with another %s than this program has; a released migration is never "
+        m->why, m->why_size,
+        "The database was migrated with another %s than this program has; a released migration is "
+        "never "
         "changed.",
         file->name);
     return -1;
@@ -161,11 +156,9 @@ static int check_not_newer(struct migrating *m)
     if (version <= schema_newest())
         return 0;
     snprintf(
-        m->why,
-        m->why_size,
+        m->why, m->why_size,
         "The database's schema is version %lld, newer than the %d of this program; upgrade duetd.",
-        (long long)version,
-        schema_newest());
+        (long long)version, schema_newest());
     return -1;
 }
 
@@ -180,12 +173,7 @@ static int record(struct migrating *m, const struct sql_file *file)
         m->conn,
         "insert into duet.schema_version (version, name, checksum, applied_at)"
         " values ($1::integer, $2, $3, now())",
-        3,
-        NULL,
-        values,
-        NULL,
-        NULL,
-        0);
+        3, NULL, values, NULL, NULL, 0);
     return PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : fail(m, file->name);
 }
 

@@ -9,12 +9,14 @@
 #include "store/batch.h"
 #include "store/connector.h"
 
-/* How many that must wait for another thread's users are passed over before the search for a batch ends. */
+/* How many that must wait for another thread's users are passed over before the search for a batch
+ * ends. */
 #define PASSED_OVER_MAX 1024
 
-/* The users in one thread's hands, as hashes: open addressing, emptied by a new generation. A false hit
- * makes a message wait a moment longer than it must; nothing else. */
-#define HELD_SLOTS 8192 /* a power of two; at least twice the 2 * 1024 users of the largest batch */
+/* The users in one thread's hands, as hashes: open addressing, emptied by a new generation. A false
+ * hit makes a message wait a moment longer than it must; nothing else. */
+#define HELD_SLOTS 8192 /* a power of two; at least twice the 2 * 1024 users of the largest batch  \
+                         */
 
 struct held {
     uint64_t generation;
@@ -79,7 +81,8 @@ static void held_clear(struct held *held)
     held->generation++;
 }
 
-static bool is_held_by_others(const struct sender *s, const struct worker *self, const struct send *send)
+static bool is_held_by_others(
+    const struct sender *s, const struct worker *self, const struct send *send)
 {
     for (size_t i = 0; i < s->n_workers; i++) {
         const struct worker *other = &s->workers[i];
@@ -103,8 +106,8 @@ static void unlink_send(struct sender *s, struct send **at)
     s->n_waiting--;
 }
 
-/* From the front, in order; what other threads' users keep waiting stays in its place. Two messages of
- * the same pair stay in order: what keeps the first waiting keeps the second waiting too. */
+/* From the front, in order; what other threads' users keep waiting stays in its place. Two messages
+ * of the same pair stay in order: what keeps the first waiting keeps the second waiting too. */
 static size_t take_batch(struct sender *s, struct worker *self, struct send **ret)
 {
     size_t n = 0;
@@ -180,7 +183,8 @@ static void give_back_users(struct sender *s, struct worker *self)
     pthread_mutex_unlock(&s->mutex);
 }
 
-static size_t wait_for_batch(struct worker *self, struct db *db, int64_t patience_us, struct send **ret)
+static size_t wait_for_batch(
+    struct worker *self, struct db *db, int64_t patience_us, struct send **ret)
 {
     struct sender *s = self->sender;
     size_t n = 0;
@@ -242,8 +246,7 @@ struct sender *sender_new(
     struct metrics *borrows_metrics,
     atomic_bool *borrows_available)
 {
-    struct sender *s =
-        mem_alloc(sizeof(*s) + (size_t)borrows->senders * sizeof(struct worker));
+    struct sender *s = mem_alloc(sizeof(*s) + (size_t)borrows->senders * sizeof(struct worker));
 
     s->settings = borrows;
     s->config = borrows_config;

@@ -52,9 +52,9 @@ static int connect_within(struct db *db, int64_t seconds, char *why, size_t why_
     while (!db_connect(db, LOG_WARN)) {
         if (clock_mono_us() >= until) {
             snprintf(
-                why,
-                why_size,
-                "The database of DUET_DATABASE_URL cannot be reached; the log line before this one says "
+                why, why_size,
+                "The database of DUET_DATABASE_URL cannot be reached; the log line before this one "
+                "says "
                 "why.");
             return -1;
         }
@@ -75,8 +75,7 @@ static int check_durability(struct db *db, char *why, size_t why_size)
         if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "on") == 0)
             continue;
         snprintf(
-            why,
-            why_size,
+            why, why_size,
             "The database runs with %s off and would lose messages in a crash; turn it on.",
             must_be_on[i]);
         return -1;
@@ -90,8 +89,7 @@ static int check_version(struct db *db, char *why, size_t why_size)
 
     if (PQntuples(result) != 1) {
         snprintf(
-            why,
-            why_size,
+            why, why_size,
             "The database has no schema of Duet that this server may use; run `duetd migrate`.");
         return -1;
     }
@@ -100,14 +98,13 @@ static int check_version(struct db *db, char *why, size_t why_size)
     if (version == schema_newest())
         return 0;
     snprintf(
-        why,
-        why_size,
-        version > schema_newest()
-            ? "The database's schema is version %lld, newer than the %d of this program; upgrade duetd."
-            : "The database's schema is version %lld, older than the %d of this program; run `duetd "
-              "migrate`.",
-        (long long)version,
-        schema_newest());
+        why, why_size,
+        version > schema_newest() ? "The database's schema is version %lld, newer than the %d of "
+                                    "this program; upgrade duetd."
+                                  : "The database's schema is version %lld, older than the %d of "
+                                    "this program; run `duetd "
+                                    "migrate`.",
+        (long long)version, schema_newest());
     return -1;
 }
 
@@ -158,8 +155,8 @@ int store_open(
     }
     atomic_store(&store->available, true);
     store->sender = sender_new(borrows, &store->config, borrows_metrics, &store->available);
-    store->readers = readers_new(
-        borrows, &store->config, borrows_metrics, &store->available, store->by_index);
+    store->readers =
+        readers_new(borrows, &store->config, borrows_metrics, &store->available, store->by_index);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
         store_close(store);

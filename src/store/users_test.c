@@ -1,8 +1,8 @@
-#include "base/testing.h"
+#include "store/users.h"
 
 #include <stdio.h>
 
-#include "store/users.h"
+#include "base/testing.h"
 
 static void a_number_is_found_until_it_is_forgotten(void **state)
 {

@@ -53,6 +53,9 @@ struct load {
     struct crowd crowd;
     uint64_t random;
     uint64_t next_client_id;
+    bool once;
+    uint64_t once_next;   /* who sends next; the user behind is written to */
+    uint64_t finish_most; /* ends after so many answers */
 
     /* One buffer serves all connections: a request is in the socket before the next is patched. */
     char request[REQUEST_BYTES];
@@ -114,7 +117,7 @@ static size_t place_of(const struct load *load, const char *mark)
     return found ? (size_t)(found - load->request) : 0;
 }
 
-/* The digits of users stand as ###### and @@@@@@, those of the client's id as !!!…, until patched:
+/* Until patched, the digits of users stand as ###### and @@@@@@, those of the client's id as !!!:
  * marks that no token holds. */
 static void make_request(struct load *load, const struct options *options)
 {
@@ -159,16 +162,21 @@ static void make_request(struct load *load, const struct options *options)
 
 static void patch_request(struct load *load)
 {
-    uint64_t from;
+    uint64_t from, to;
 
     if (!load->from_at)
         return;
-    from = crowd_sender(&load->crowd, &load->random);
+    if (load->once) {
+        from = load->once_next;
+        to = from + 1;
+        load->once_next = (from + 2) % (load->crowd.users & ~1ULL);
+    } else {
+        from = crowd_sender(&load->crowd, &load->random);
+        to = crowd_receiver(&load->crowd, from, &load->random);
+    }
     patch_digits(load->request + load->from_at, MEASURE_USER_DIGITS, from);
     if (load->to_at)
-        patch_digits(
-            load->request + load->to_at, MEASURE_USER_DIGITS,
-            crowd_receiver(&load->crowd, from, &load->random));
+        patch_digits(load->request + load->to_at, MEASURE_USER_DIGITS, to);
     if (load->client_id_at)
         patch_digits(load->request + load->client_id_at, CLIENT_ID_DIGITS, load->next_client_id++);
 }
@@ -282,7 +290,7 @@ static void run_until(struct load *load, uint64_t end_ns)
 {
     struct epoll_event events[EVENTS];
 
-    while (measure_now_ns() < end_ns) {
+    while (measure_now_ns() < end_ns && load->finished_ever < load->finish_most) {
         int ready = epoll_wait(load->epoll, events, EVENTS, 100);
 
         for (int i = 0; i < ready; i++)
@@ -344,6 +352,7 @@ static void read_options(struct load *load, struct options *options, char **argu
         {"--users", OPTION_NUMBER, &load->crowd.users},
         {"--contacts", OPTION_NUMBER, &load->crowd.contacts},
         {"--skew", OPTION_NUMBER, &load->crowd.skew},
+        {"--once", OPTION_ON, &load->once},
         {"--no-client-id", OPTION_OFF, &options->client_id},
         {0},
     };
@@ -379,6 +388,7 @@ int main(int argc, char **arguments)
     load.random = (uint64_t)time(NULL) ^ measure_now_ns();
     load.next_client_id = (uint64_t)time(NULL) * 100000000ULL;
 
+    load.finish_most = load.once ? load.crowd.users / 2 : UINT64_MAX;
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.connections = calloc(load.n_connections, sizeof(*load.connections));
     if (load.epoll < 0 || !load.connections)

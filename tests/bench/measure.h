@@ -146,17 +146,23 @@ struct option {
         OPTION_TEXT,    /* const char * */
         OPTION_NUMBER,  /* uint64_t */
         OPTION_SECONDS, /* double */
+        OPTION_ON,      /* bool, set to true; takes no value */
         OPTION_OFF,     /* bool, set to false; takes no value */
     } kind;
     void *variable;
 };
 
+static inline bool option_is_switch(const struct option *option)
+{
+    return option->kind == OPTION_ON || option->kind == OPTION_OFF;
+}
+
 static inline void option_set(const struct option *option, const char *value)
 {
     char *end = NULL;
 
-    if (option->kind == OPTION_OFF) {
-        *(bool *)option->variable = false;
+    if (option_is_switch(option)) {
+        *(bool *)option->variable = option->kind == OPTION_ON;
         return;
     }
     if (!value || !*value)
@@ -182,7 +188,7 @@ static inline void options_read(const struct option *options, char **arguments)
             option++;
         if (!option->name)
             measure_die(*arguments, "is no option; they stand in tests/bench/README.md");
-        option_set(option, option->kind == OPTION_OFF ? NULL : *++arguments);
+        option_set(option, option_is_switch(option) ? NULL : *++arguments);
     }
 }
 

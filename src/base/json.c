@@ -1,0 +1,84 @@
+#include "base/json.h"
+
+/* How many bytes at p stand for themselves within a string. 0xC2 begins the controls above U+007F and
+ * 0xE2 the separators. */
+static size_t plain_run(const unsigned char *p, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && p[n] >= 0x20 && p[n] != '"' && p[n] != '\\' && p[n] != 0x7F && p[n] != 0xC2 &&
+           p[n] != 0xE2)
+        n++;
+    return n;
+}
+
+/* Writes the character at p, which may need an escape; returns how many bytes it has. */
+static size_t write_character(struct buf *ret, const unsigned char *p, size_t len)
+{
+    if (p[0] == '"' || p[0] == '\\') {
+        buf_char(ret, '\\');
+        buf_char(ret, (char)p[0]);
+        return 1;
+    }
+    if (p[0] == '\n') {
+        buf_text(ret, TEXT("\\n"));
+        return 1;
+    }
+    if (p[0] < 0x20 || p[0] == 0x7F) {
+        buf_printf(ret, "\\u%04x", p[0]);
+        return 1;
+    }
+    if (p[0] == 0xC2 && len > 1 && p[1] < 0xA0) {
+        buf_printf(ret, "\\u%04x", p[1]);
+        return 2;
+    }
+    if (p[0] == 0xE2 && len > 2 && p[1] == 0x80 && (p[2] & 0xFE) == 0xA8) {
+        buf_printf(ret, "\\u20%02x", p[2] & 0x7F);
+        return 3;
+    }
+    buf_char(ret, (char)p[0]);
+    return 1;
+}
+
+void json_write_text(struct buf *ret, struct text t)
+{
+    const unsigned char *p = (const unsigned char *)t.ptr;
+
+    buf_char(ret, '"');
+    for (size_t i = 0; i < t.len;) {
+        size_t n = plain_run(p + i, t.len - i);
+        buf_add(ret, p + i, n);
+        i += n;
+        if (i < t.len)
+            i += write_character(ret, p + i, t.len - i);
+    }
+    buf_char(ret, '"');
+}
+
+void json_write_i64(struct buf *ret, int64_t value)
+{
+    char digits[24];
+    char *p = digits + sizeof(digits);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        *--p = '-';
+    buf_add(ret, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+static int add_to_buf(const char *bytes, size_t size, void *buf)
+{
+    buf_add(buf, bytes, size);
+    return 0;
+}
+
+void json_write_tree(struct buf *ret, const json_t *json)
+{
+    if (json_dump_callback(
+            json, add_to_buf, ret, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
+        ret->failed = true;
+}
