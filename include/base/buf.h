@@ -30,7 +30,8 @@ void buf_add(struct buf *b, const void *bytes, size_t size);
 void buf_text(struct buf *b, struct text t);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *format, va_list args);
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 void buf_clear(struct buf *b);
 
 static inline struct text buf_as_text(const struct buf *b)

@@ -1,5 +1,6 @@
-/* JSON written straight into a buffer: for replies and log lines, which are too many to build a tree of
- * jansson's for each first (that took as long as all the rest of a request). Reading is jansson's. */
+/* JSON written straight into a buffer: for replies and log lines, which are too many to build a
+ * tree of jansson's for each first (that took as long as all the rest of a request). Reading is
+ * jansson's. */
 #pragma once
 
 #include <jansson.h>

@@ -41,6 +41,11 @@ static inline bool text_equal(struct text a, struct text b)
 /* Same text but for the case of ASCII letters, as HTTP compares header names. */
 bool text_equal_nocase(struct text a, struct text b);
 
+static inline bool text_starts_with(struct text t, struct text start)
+{
+    return t.ptr && start.ptr && t.len >= start.len && memcmp(t.ptr, start.ptr, start.len) == 0;
+}
+
 /* Cuts what stands before the first `separator` off the front of *rest and returns it; without one,
  * returns all and leaves *rest absent. */
 struct text text_cut(struct text *rest, char separator);

@@ -21,7 +21,7 @@ returns table (
     sent_at timestamptz,
     nonce bigint
 )
-language plpgsql
+language plpgsql stable
 set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column

@@ -23,6 +23,7 @@ language plpgsql stable
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_sort = off
 as $$
 begin
     if p_peer is not null and p_newest_first then

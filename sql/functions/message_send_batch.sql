@@ -110,6 +110,9 @@ begin
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
             v_twin[v_hit.item] := v_hit.twin;
+            if v_hit.twin is null then
+                v_retry_mark[v_hit.item] := null; -- refused, whatever its client_id
+            end if;
         end loop;
     end if;
 

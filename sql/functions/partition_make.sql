@@ -2,7 +2,8 @@
 -- ahead there are then.
 --
 -- Also for the server, where pg_cron is not there or has stopped. Makes and never drops: dropping takes
--- stronger locks and has its own job.
+-- stronger locks and has its own job. pg_partman leaves the session's search_path as it finds it here:
+-- empty, which is what the server's is.
 --
 -- retry    safe: what exists stays as it is
 -- locks    one advisory lock for the transaction, so that two do not make the same table; mailbox in a mode
@@ -10,7 +11,6 @@
 create or replace function duet.partition_make(p_now timestamptz default now())
 returns bigint
 language plpgsql security definer
--- Empty, because pg_partman sets the path for the whole session to what it has found.
 set search_path = ''
 set lock_timeout = '2s'
 -- pg_partman cuts and names days in the session's time zone.

@@ -8,24 +8,28 @@ returns table (outcome text, name text, ok boolean, detail text)
 language plpgsql stable security definer set search_path = duet, pg_temp
 as $$
 declare
-    v_ready constant record := schema_ready();
+    v_version integer;
+    v_days_ahead bigint;
+    v_standby boolean;
 begin
+    select r.version, r.partitions_ahead_days, r.in_recovery
+    into v_version, v_days_ahead, v_standby
+    from schema_ready() as r;
     outcome := 'ok';
 
     name := 'schema';
-    ok := v_ready.version is not null;
-    detail := 'version ' || coalesce(v_ready.version, 0);
+    ok := v_version is not null;
+    detail := 'version ' || coalesce(v_version, 0);
     return next;
 
     name := 'primary';
-    ok := not v_ready.in_recovery;
-    detail := case when ok then 'the database takes writes' else 'the database is a standby' end;
+    ok := not v_standby;
+    detail := case when v_standby then 'the database is a standby' else 'the database takes writes' end;
     return next;
 
     name := 'partitions';
-    ok := v_ready.partitions_ahead_days >= 1;
-    detail := 'mailboxes have partitions for '
-              || greatest(v_ready.partitions_ahead_days, 0) || ' days ahead';
+    ok := v_days_ahead >= 1;
+    detail := 'mailboxes have partitions for ' || greatest(v_days_ahead, 0) || ' days ahead';
     return next;
 end
 $$;

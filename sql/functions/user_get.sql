@@ -27,7 +27,7 @@ as $$
 begin
     select
         'ok', u.user_id, u.nick, u.avatar_url, u.gender, to_char(u.birthday, 'YYYY-MM-DD'),
-        u.language, u.location, u.signature, u.level, u.custom, u.friend_policy,
+        u.language, u.location, u.signature, u.level::bigint, u.custom, u.friend_policy,
         u.created_at, u.updated_at
     into
         outcome, id, nick, avatar_url, gender, birthday,

@@ -11,7 +11,6 @@
 #define CHUNK_BYTES 8192
 #define LARGE_BYTES (CHUNK_BYTES / 4)
 #define ALIGNMENT _Alignof(max_align_t)
-#define PRINTED_BYTES 65536
 
 struct chunk {
     struct chunk *next;
@@ -102,7 +101,7 @@ struct text arena_text(struct arena *arena, struct text t)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
-    buf_auto text = BUF(PRINTED_BYTES);
+    buf_auto text = BUF(SIZE_MAX);
     va_list args;
 
     va_start(args, format);

@@ -15,7 +15,8 @@ void err_init(struct err *err, struct arena *arena)
     *err = (struct err){.arena = arena, .last_field = NULL};
 }
 
-static const char *detail_text(struct err *err, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static const char *detail_text(
+    struct err *err, const char *format, va_list args)
 {
     char detail[512];
 

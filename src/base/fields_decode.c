@@ -25,7 +25,7 @@ static void write_name(const char *name, char *buffer, size_t size)
 {
     size_t used = 0;
 
-    for (size_t i = 0; name[i] && i < POINTER_NAME_BYTES && used + 3 < size; i++) {
+    for (size_t i = 0; i < POINTER_NAME_BYTES && name[i] && used + 3 < size; i++) {
         if (name[i] == '~' || name[i] == '/') {
             buffer[used++] = '~';
             buffer[used++] = name[i] == '~' ? '0' : '1';

@@ -1,7 +1,7 @@
 #include "base/json.h"
 
-/* How many bytes at p stand for themselves within a string. 0xC2 begins the controls above U+007F and
- * 0xE2 the separators. */
+/* How many bytes at p stand for themselves within a string. 0xC2 begins the controls above U+007F
+ * and 0xE2 the separators. */
 static size_t plain_run(const unsigned char *p, size_t len)
 {
     size_t n = 0;

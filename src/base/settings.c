@@ -97,15 +97,13 @@ static int set_value(struct reading *r, const struct setting *s, struct text val
 
 static const struct setting *find(struct text name, bool *ret_is_file)
 {
-    static const char suffix[] = "_FILE";
-
     for (size_t i = 0; i < N_SETTINGS; i++) {
         struct text variable = text_of(table[i].variable);
-        *ret_is_file = name.len == variable.len + sizeof(suffix) - 1;
-        if (name.len < variable.len || memcmp(name.ptr, variable.ptr, variable.len) != 0)
+        if (!text_starts_with(name, variable))
             continue;
-        if (name.len == variable.len ||
-            (*ret_is_file && memcmp(name.ptr + variable.len, suffix, 5) == 0))
+        struct text rest = {name.ptr + variable.len, name.len - variable.len};
+        *ret_is_file = text_equal(rest, TEXT("_FILE"));
+        if (rest.len == 0 || *ret_is_file)
             return &table[i];
     }
     return NULL;

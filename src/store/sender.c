@@ -9,14 +9,23 @@
 #include "store/batch.h"
 #include "store/connector.h"
 
+/* A call costs as much as some ten messages before it stores the first. So a thread takes what
+ * waits at once when no other is at work; beside another it joins in when a fair part of all there
+ * is waits, or when the other has been at it for long. What is left goes with the next batch, which
+ * begins when that one's ends. */
+#define FAIR_PART 4
+#define WORTH_JOINING_MAX 64
+#define JOIN_AFTER_US (20 * 1000)
+
 /* How many that must wait for another thread's users are passed over before the search for a batch
  * ends. */
 #define PASSED_OVER_MAX 1024
 
 /* The users in one thread's hands, as hashes: open addressing, emptied by a new generation. A false
  * hit makes a message wait a moment longer than it must; nothing else. */
-#define HELD_SLOTS 8192 /* a power of two; at least twice the 2 * 1024 users of the largest batch  \
-                         */
+#define HELD_SLOTS                                                                                 \
+    8192 /* a power of two; at least twice the 2 * 1024 users of the largest batch                 \
+          */
 
 struct held {
     uint64_t generation;
@@ -45,6 +54,10 @@ struct sender {
     struct send **last;
     size_t n_waiting;
     size_t n_asleep;
+    size_t n_busy;         /* threads with a batch in their hands */
+    size_t n_in_hands;     /* messages in those batches */
+    size_t n_lately;       /* most that were in hands or waiting, of late */
+    int64_t last_taken_us; /* monotonic: when the newest of those was taken */
     bool stopping;
 
     size_t n_workers;
@@ -174,31 +187,62 @@ static size_t refuse_late(struct send **sends, size_t n)
     return n_left;
 }
 
-static void give_back_users(struct sender *s, struct worker *self)
+static void give_back_users(struct sender *s, struct worker *self, size_t n_taken)
 {
     pthread_mutex_lock(&s->mutex);
     held_clear(&self->held);
+    s->n_busy--;
+    s->n_in_hands -= n_taken;
     if (s->n_asleep && s->first)
         pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);
+}
+
+static size_t worth_joining(const struct sender *s)
+{
+    size_t part = s->n_lately / FAIR_PART;
+
+    return part > WORTH_JOINING_MAX ? WORTH_JOINING_MAX : part ? part : 1;
+}
+
+static bool is_worth_taking(const struct sender *s)
+{
+    return s->n_busy == 0 || s->n_waiting >= worth_joining(s) ||
+           clock_mono_us() - s->last_taken_us > JOIN_AFTER_US;
+}
+
+/* What is taken is given back by give_back_users. */
+static size_t try_to_take(struct worker *self, struct db *db, struct send **ret)
+{
+    struct sender *s = self->sender;
+
+    if (!s->first || !is_worth_taking(s) || !db_is_alive(db))
+        return 0;
+    size_t n = take_batch(s, self, ret);
+    if (n) {
+        size_t n_now = s->n_in_hands + n + s->n_waiting;
+        s->n_lately = n_now > s->n_lately ? n_now : s->n_lately - s->n_lately / 8;
+        s->n_in_hands += n;
+        s->n_busy++;
+        s->last_taken_us = clock_mono_us();
+    }
+    return n;
 }
 
 static size_t wait_for_batch(
     struct worker *self, struct db *db, int64_t patience_us, struct send **ret)
 {
     struct sender *s = self->sender;
-    size_t n = 0;
 
     pthread_mutex_lock(&s->mutex);
-    bool usable = db_is_alive(db);
-    if (usable)
-        n = take_batch(s, self, ret);
+    size_t n = try_to_take(self, db, ret);
     if (n == 0 && !s->stopping) {
+        if (s->first && patience_us > JOIN_AFTER_US)
+            patience_us = JOIN_AFTER_US;
         s->n_asleep++;
         cond_wait_us(&s->changed, &s->mutex, patience_us);
         s->n_asleep--;
-        if (usable && db_is_alive(db))
-            n = take_batch(s, self, ret);
+        n = try_to_take(self, db, ret);
     }
     pthread_mutex_unlock(&s->mutex);
     return n;
@@ -225,11 +269,13 @@ static void *work(void *worker)
     while (!is_stopping(s)) {
         if (!connector_ready(&connector) && !atomic_load(s->available))
             refuse_all(s, ERR_DATABASE_UNAVAILABLE, "there is no connection");
-        size_t n = wait_for_batch(self, db, connector_patience_us(&connector), sends);
-        n = refuse_late(sends, n);
+        size_t n_taken = wait_for_batch(self, db, connector_patience_us(&connector), sends);
+        if (n_taken == 0)
+            continue;
+        size_t n = refuse_late(sends, n_taken);
         if (n)
             batch_store(&batcher, sends, n);
-        give_back_users(s, self);
+        give_back_users(s, self, n_taken);
     }
     free(sends);
     db_free(db);
@@ -315,7 +361,11 @@ int sender_put(struct sender *sender, struct send *send)
         *sender->last = send;
         sender->last = &send->next;
         sender->n_waiting++;
-        if (sender->n_asleep)
+        /* Beside a busy thread a sleeping one is woken to look at the clock, and when it may join
+         * in. */
+        bool wake = sender->n_busy == 0 || sender->n_waiting == 1 ||
+                    sender->n_waiting % worth_joining(sender) == 0;
+        if (sender->n_asleep && wake)
             pthread_cond_signal(&sender->changed);
     }
     pthread_mutex_unlock(&sender->mutex);

@@ -1,0 +1,128 @@
+-- Plans that sending relies on, whatever the tables' statistics say when they are made.
+begin;
+\ir helpers.psql
+select no_plan();
+
+create function pg_temp.explain(p_statement text) returns setof text
+language plpgsql
+set search_path = duet, pg_temp
+as $$
+begin
+    return query execute 'explain (costs off) ' || p_statement;
+end
+$$;
+
+-- Planning settings for the rest of the transaction as the function has them.
+create function pg_temp.set_as(p_function regproc) returns void
+language plpgsql as $$
+begin
+    perform set_config(name, reset_val, true) from pg_settings
+    where name ~ '^enable_' or name = 'plan_cache_mode';
+    perform set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true)
+    from pg_proc, unnest(proconfig) as setting
+    where oid = p_function and setting !~ '^search_path';
+end
+$$;
+
+-- ---- heads are locked in ascending order of owner ----
+
+-- The statement as it stands in the function, with parameters in place of the variables.
+create temporary table allocation as
+select regexp_replace(
+    replace(replace(replace(replace(replace(
+        substring(prosrc from 'with entry as.*?\) as t;'),
+        'into v_slot, v_seq', ''), 'v_owner', '$1'), 'v_outcome', '$2'), 'p_options', '$3'), 'v_n', '$4'),
+    ';', '') as statement
+from pg_proc where oid = 'duet.message_send_batch'::regproc;
+
+-- Planned anew with the function's settings.
+create function pg_temp.plan_of_allocation() returns text
+language plpgsql
+set search_path = duet, pg_temp
+as $$
+declare
+    v_plan text;
+begin
+    perform pg_temp.set_as('duet.message_send_batch');
+    execute 'prepare allocation (bigint[], text[], bigint[], integer) as ' || (select statement from allocation);
+    select string_agg(regexp_replace(line, '^ +', ''), E'\n') into v_plan
+    from pg_temp.explain($e$execute allocation ('{4,2,2,3}', null, '{15,15}', 2)$e$) as line;
+    deallocate allocation;
+    return v_plan;
+end
+$$;
+
+-- A sorted list outside, one probe inside; or, where there are next to no users, all heads in order.
+create function pg_temp.locks_in_order() returns boolean
+language sql as $$
+    select pg_temp.plan_of_allocation() ~ (
+        'CTE need\n->  GroupAggregate\nGroup Key: [^\n]*\n->  Sort\n(.*\n)*'
+        'CTE head\n->  Update on mailbox_head h\n->  Nested Loop\n(Join Filter: [^\n]*\n)?'
+        '(->  CTE Scan on need\n->  Index Scan using mailbox_head_pkey on mailbox_head h\n'
+        '|->  Index Scan using mailbox_head_pkey on mailbox_head h\n)')
+$$;
+
+select ok(pg_temp.locks_in_order(), 'heads are locked in order, as the table is');
+select diag(pg_temp.plan_of_allocation()) where not pg_temp.locks_in_order();
+insert into duet.mailbox_head select -i from generate_series(1, 20000) as i;
+select ok(pg_temp.locks_in_order(), 'heads are locked in order, after many new users');
+select diag(pg_temp.plan_of_allocation()) where not pg_temp.locks_in_order();
+analyze duet.mailbox_head;
+select ok(pg_temp.locks_in_order(), 'heads are locked in order, with many users known');
+select diag(pg_temp.plan_of_allocation()) where not pg_temp.locks_in_order();
+select ok(pg_temp.plan_of_allocation() ~ 'CTE Scan on need\n->  Index Scan using mailbox_head_pkey',
+    'with many users, one probe for each of the batch');
+
+-- ---- a day that starts empty does not stay slow ----
+
+select pg_temp.make_user('t-ann') as ann, pg_temp.make_user('t-bob') as bob \gset
+
+-- Rows of the partition of the day that sending p_batches of 100 between two users, retries included, has
+-- looked at in one session, whose plans are made while the partition is empty.
+create function pg_temp.rows_read(p_sender bigint, p_receiver bigint, p_at timestamptz, p_batches integer)
+returns bigint
+language plpgsql as $$
+declare
+    v_read bigint;
+begin
+    for b in 1 .. p_batches loop
+        perform pg_temp.send(
+            array(select case when i % 2 = 0 then p_sender else p_receiver end from generate_series(1, 100) as i),
+            array(select case when i % 2 = 0 then p_receiver else p_sender end from generate_series(1, 100) as i),
+            array(select to_char(p_at, 'DD ') || b * 90 + i from generate_series(1, 100) as i),
+            p_now => p_at);
+    end loop;
+    select coalesce(sum(seq_tup_read + idx_tup_fetch), 0) into v_read
+    from pg_stat_xact_all_tables
+    where relid = ('duet.mailbox_p' || to_char(p_at at time zone 'UTC', 'YYYY_MM_DD'))::regclass;
+    return v_read;
+end
+$$;
+
+select is(count(*), 1::bigint, 'the two know each other') from pg_temp.send(array[:ann]::bigint[], array[:bob]::bigint[]);
+discard plans;
+select cmp_ok(pg_temp.rows_read(:ann, :bob, now() + interval '3 days', 20), '<', 1000::bigint,
+    'filling an empty day looks at nothing but what is repeated');
+select 'duet.mailbox_p' || to_char(now() at time zone 'UTC' + interval '4 days', 'YYYY_MM_DD') as day \gset
+analyze :day;
+discard plans;
+select cmp_ok(pg_temp.rows_read(:ann, :bob, now() + interval '4 days', 20), '<', 1000::bigint,
+    'nor when the day is known to be empty');
+
+-- ---- pages of history come from an index, in order ----
+
+create temporary table page as
+select substring(s from 'return query\s(.*)') as statement
+from pg_proc, regexp_split_to_table(prosrc, ';') as s
+where oid = 'duet.message_page'::regproc and s ~ 'return query';
+update page set statement = replace(replace(replace(replace(replace(replace(replace(statement,
+    'p_owner', '1'), 'p_peer', '2'), 'p_beyond_seq', '9'), 'p_since', $$'2000-01-01'$$), 'p_until', $$'2100-01-01'$$),
+    'p_now', 'now()'), 'p_limit', '50');
+select is(count(*), 4::bigint, 'there are four ways to page') from page;
+select pg_temp.set_as('duet.message_page') is not null as set \g /dev/null
+select is_empty(
+    $$select line from page, pg_temp.explain(statement) as line where line ~ '->  (Sort|Seq Scan|Bitmap)'$$,
+    'none sorts, or reads whole tables');
+
+select * from finish();
+rollback;
