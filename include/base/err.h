@@ -43,7 +43,6 @@ struct err {
     struct err_field **last_field;
     size_t n_fields;
     enum err_outcome outcome;
-    int retry_after_s; /* 0: no Retry-After */
 };
 
 void err_init(struct err *err, struct arena *arena);

@@ -12,6 +12,10 @@ struct call {
 /* `select * from duet.<name>(p_<field> => $1, …)`, kept in the arena. */
 void call_make(const struct operation *operation, struct arena *arena, struct call *ret);
 
+/* Prepares the statement as the unnamed one: -1 with one sentence in `why` when the database
+ * cannot. */
+int statement_check(struct db *db, const struct statement *statement, char *why, size_t why_size);
+
 /* Prepares the call and holds the columns of its result against the operation's table: -1 with one
  * sentence in `why` when the database does not fit this program. */
 int call_check(struct db *db, const struct call *call, char *why, size_t why_size);

@@ -11,7 +11,6 @@ struct readers *readers_new(
     const struct settings *borrows,
     const struct db_config *borrows_config,
     struct metrics *borrows_metrics,
-    atomic_bool *borrows_available,
     const struct call *const *borrows_calls);
 int readers_start(struct readers *readers);
 void readers_stop(struct readers *readers);
@@ -19,3 +18,5 @@ void readers_free(struct readers *readers);
 
 int readers_put(struct readers *readers, struct op *op);
 size_t readers_waiting(struct readers *readers);
+/* Whether any thread has a connection. */
+bool readers_connected(struct readers *readers);

@@ -14,8 +14,7 @@ struct sender;
 struct sender *sender_new(
     const struct settings *borrows,
     const struct db_config *borrows_config,
-    struct metrics *borrows_metrics,
-    atomic_bool *borrows_available);
+    struct metrics *borrows_metrics);
 int sender_start(struct sender *sender);
 /* Refuses what waits, lets running batches end, joins the threads. */
 void sender_stop(struct sender *sender);
@@ -23,3 +22,5 @@ void sender_free(struct sender *sender);
 
 int sender_put(struct sender *sender, struct send *send);
 size_t sender_waiting(struct sender *sender);
+/* Whether any thread has a connection. */
+bool sender_connected(struct sender *sender);

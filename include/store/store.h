@@ -30,6 +30,7 @@ int store_open(
 /* Answers what still waits with ERR_SHUTTING_DOWN, lets what runs come to its end, closes. */
 void store_close(struct store *store);
 
+/* For sending and for everything else. */
 bool store_is_available(const struct store *store);
 size_t store_sends_waiting(struct store *store);
 size_t store_calls_waiting(struct store *store);

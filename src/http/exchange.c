@@ -12,6 +12,8 @@
 #include "ops/dispatch.h"
 
 #define BODY_BYTES_MAX (INT64_C(1) << 20)
+/* What is not to be had now may be in a second: queues drain and connections come back in less. */
+#define RETRY_AFTER_SECONDS 1
 #define REPLY_BYTES_MAX (64u << 20)
 
 enum stage {
@@ -152,7 +154,7 @@ static enum MHD_Result answer_error(struct exchange *e, bool close)
     struct reply_context context = {
         .allow = e->match.allow[0] ? e->match.allow : NULL,
         .close = close,
-        .retry_after_s = e->err.retry_after_s,
+        .retry_after_s = err_is_transient(e->err.code) ? RETRY_AFTER_SECONDS : 0,
     };
 
     if (!reply.body)
@@ -335,7 +337,6 @@ static int check_crowd(struct exchange *e)
 {
     if (!connection_is_crowded(e->watched))
         return 0;
-    e->err.retry_after_s = 1;
     return err_plain(&e->err, ERR_TOO_MANY_CONNECTIONS);
 }
 
@@ -384,7 +385,6 @@ static enum MHD_Result take_body(struct exchange *e, const char *upload, size_t 
     if (atomic_fetch_add(&metrics->body_bytes, (int64_t)size) + (int64_t)size > budget) {
         atomic_fetch_sub(&metrics->body_bytes, (int64_t)size);
         drop_body(e);
-        e->err.retry_after_s = 1;
         err_set(&e->err, ERR_OVERLOADED, "too many bodies are arriving");
         return MHD_YES;
     }

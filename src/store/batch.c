@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "store/call.h"
 #include "store/params.h"
 #include "store/rows.h"
 
@@ -291,4 +292,11 @@ void batch_store(struct batcher *batcher, struct send **sends, size_t n)
         }
     }
     arena_free(arena);
+}
+
+int batch_check(struct db *db, char *why, size_t why_size)
+{
+    return statement_check(db, &user_resolve, why, why_size) != 0
+               ? -1
+               : statement_check(db, &message_send_batch, why, why_size);
 }

@@ -119,19 +119,26 @@ static int check_columns(
     return PQfnumber(described, "outcome") >= 0 ? 0 : -1;
 }
 
+int statement_check(struct db *db, const struct statement *s, char *why, size_t why_size)
+{
+    db_result_auto *prepared = PQprepare(db_handle(db), "", s->sql, s->n_types, s->types);
+
+    if (PQresultStatus(prepared) == PGRES_COMMAND_OK)
+        return 0;
+    snprintf(
+        why, why_size, "The database does not fit this program: duet.%s: %s", s->name,
+        PQresultErrorMessage(prepared));
+    return -1;
+}
+
 int call_check(struct db *db, const struct call *call, char *why, size_t why_size)
 {
     const struct statement *s = &call->statement;
     PGconn *conn = db_handle(db);
     const char *wrong = NULL;
 
-    db_result_auto *prepared = PQprepare(conn, "", s->sql, s->n_types, s->types);
-    if (PQresultStatus(prepared) != PGRES_COMMAND_OK) {
-        snprintf(
-            why, why_size, "The database does not fit this program: duet.%s: %s", s->name,
-            PQresultErrorMessage(prepared));
+    if (statement_check(db, s, why, why_size) != 0)
         return -1;
-    }
     db_result_auto *described = PQdescribePrepared(conn, "");
     struct arena *arena = arena_new();
     int result = check_columns(call->operation, described, arena, &wrong);

@@ -7,19 +7,33 @@
 #define LAST_PAUSE_US (2 * USEC_PER_SEC)
 #define IDLE_US USEC_PER_SEC
 
-void connector_init(struct connector *connector, struct db *borrows, atomic_bool *borrows_available)
+void connector_init(
+    struct connector *connector, struct db *borrows, atomic_int *borrows_n_connected)
 {
-    *connector = (struct connector){.db = borrows, .available = borrows_available};
+    *connector = (struct connector){.db = borrows, .n_connected = borrows_n_connected};
+}
+
+static void count(struct connector *c, bool connected)
+{
+    if (connected == c->connected)
+        return;
+    c->connected = connected;
+    int others = atomic_fetch_add(c->n_connected, connected ? 1 : -1) - (connected ? 0 : 1);
+    if (others == 0)
+        log_event(
+            connected ? LOG_INFO : LOG_ERROR, connected ? "database_reached" : "database_away");
+}
+
+void connector_done(struct connector *connector)
+{
+    if (connector->connected)
+        atomic_fetch_sub(connector->n_connected, 1);
+    connector->connected = false;
 }
 
 static bool try_now(struct connector *c)
 {
-    bool connected = db_connect(c->db, c->pause_us ? LOG_INFO : LOG_WARN);
-
-    if (atomic_exchange(c->available, connected) != connected)
-        log_event(
-            connected ? LOG_INFO : LOG_ERROR, connected ? "database_reached" : "database_away");
-    if (connected) {
+    if (db_connect(c->db, c->pause_us ? LOG_INFO : LOG_WARN)) {
         c->pause_us = 0;
         return true;
     }
@@ -34,9 +48,17 @@ static bool try_now(struct connector *c)
 
 bool connector_ready(struct connector *connector)
 {
-    if (db_is_alive(connector->db))
-        return true;
-    return clock_mono_us() >= connector->next_try_us && try_now(connector);
+    bool ready = db_is_alive(connector->db);
+
+    if (!ready && clock_mono_us() >= connector->next_try_us)
+        ready = try_now(connector);
+    count(connector, ready);
+    return ready;
+}
+
+bool connector_any(const struct connector *connector)
+{
+    return atomic_load(connector->n_connected) > 0;
 }
 
 int64_t connector_patience_us(const struct connector *connector)

@@ -220,7 +220,6 @@ int db_error_to_err(const struct db_error *error, struct err *err)
     bool full = strcmp(error->sqlstate, "53100") == 0 || strcmp(error->sqlstate, "58030") == 0;
     bool timed_out = strcmp(error->sqlstate, "57014") == 0 || strcmp(error->sqlstate, "55P03") == 0;
 
-    err->retry_after_s = 1;
     switch (error->fault) {
     case DB_FAULT_BUSY:
         return full        ? err_set(err, ERR_STORAGE_FULL, "nothing was written")
@@ -237,7 +236,6 @@ int db_error_to_err(const struct db_error *error, struct err *err)
     case DB_FAULT_REFUSED:
         break;
     }
-    err->retry_after_s = 0;
     return err_set(err, ERR_INTERNAL, "the database refused the call");
 }
 

@@ -12,7 +12,7 @@ struct readers {
     const struct settings *settings;
     const struct db_config *config;
     struct metrics *metrics;
-    atomic_bool *available;
+    atomic_int n_connected;
     const struct call *const *calls; /* by op->index; NULL where the operation makes its own */
 
     pthread_mutex_t mutex;
@@ -30,7 +30,6 @@ struct readers *readers_new(
     const struct settings *borrows,
     const struct db_config *borrows_config,
     struct metrics *borrows_metrics,
-    atomic_bool *borrows_available,
     const struct call *const *borrows_calls)
 {
     size_t n_threads = (size_t)borrows->readers;
@@ -39,7 +38,6 @@ struct readers *readers_new(
     r->settings = borrows;
     r->config = borrows_config;
     r->metrics = borrows_metrics;
-    r->available = borrows_available;
     r->calls = borrows_calls;
     r->last = &r->first;
     pthread_mutex_init(&r->mutex, NULL);
@@ -77,7 +75,6 @@ static void finish(struct op *op, int result)
 
 static void refuse(struct op *op, enum err_code code, const char *detail)
 {
-    op->err->retry_after_s = 1;
     finish(op, err_set(op->err, code, "%s", detail));
 }
 
@@ -112,9 +109,9 @@ static void *work(void *readers)
     struct db *db = db_new(r->config);
     struct connector connector;
 
-    connector_init(&connector, db, r->available);
+    connector_init(&connector, db, &r->n_connected);
     for (;;) {
-        if (!connector_ready(&connector) && !atomic_load(r->available))
+        if (!connector_ready(&connector) && !connector_any(&connector))
             refuse_all(r, ERR_DATABASE_UNAVAILABLE, "there is no connection");
         pthread_mutex_lock(&r->mutex);
         if (!r->first && !r->stopping)
@@ -127,6 +124,7 @@ static void *work(void *readers)
         else if (stopping)
             break;
     }
+    connector_done(&connector);
     db_free(db);
     return NULL;
 }
@@ -172,7 +170,6 @@ int readers_put(struct readers *readers, struct op *op)
     if (!full)
         return 0;
     atomic_fetch_add(&readers->metrics->refused_full, 1);
-    op->err->retry_after_s = 1;
     return err_set(op->err, ERR_OVERLOADED, "too many requests wait for the database");
 }
 
@@ -182,4 +179,9 @@ size_t readers_waiting(struct readers *readers)
     size_t n = readers->n_waiting;
     pthread_mutex_unlock(&readers->mutex);
     return n;
+}
+
+bool readers_connected(struct readers *readers)
+{
+    return atomic_load(&readers->n_connected) > 0;
 }

@@ -45,7 +45,7 @@ struct sender {
     const struct settings *settings;
     const struct db_config *config;
     struct metrics *metrics;
-    atomic_bool *available;
+    atomic_int n_connected;
     struct users *users;
 
     pthread_mutex_t mutex;
@@ -155,7 +155,6 @@ static struct send *take_first(struct sender *s)
 
 static void refuse(struct send *send, enum err_code code, const char *detail)
 {
-    send->err->retry_after_s = 1;
     send->done(send, err_set(send->err, code, "%s", detail));
 }
 
@@ -265,9 +264,9 @@ static void *work(void *worker)
     struct batcher batcher = {db, s->users, s->metrics};
     struct connector connector;
 
-    connector_init(&connector, db, s->available);
+    connector_init(&connector, db, &s->n_connected);
     while (!is_stopping(s)) {
-        if (!connector_ready(&connector) && !atomic_load(s->available))
+        if (!connector_ready(&connector) && !connector_any(&connector))
             refuse_all(s, ERR_DATABASE_UNAVAILABLE, "there is no connection");
         size_t n_taken = wait_for_batch(self, db, connector_patience_us(&connector), sends);
         if (n_taken == 0)
@@ -278,6 +277,7 @@ static void *work(void *worker)
         give_back_users(s, self, n_taken);
     }
     free(sends);
+    connector_done(&connector);
     db_free(db);
     return NULL;
 }
@@ -289,15 +289,13 @@ static void *work(void *worker)
 struct sender *sender_new(
     const struct settings *borrows,
     const struct db_config *borrows_config,
-    struct metrics *borrows_metrics,
-    atomic_bool *borrows_available)
+    struct metrics *borrows_metrics)
 {
     struct sender *s = mem_alloc(sizeof(*s) + (size_t)borrows->senders * sizeof(struct worker));
 
     s->settings = borrows;
     s->config = borrows_config;
     s->metrics = borrows_metrics;
-    s->available = borrows_available;
     s->users = users_new(USERS_CACHED);
     s->last = &s->first;
     pthread_mutex_init(&s->mutex, NULL);
@@ -372,7 +370,6 @@ int sender_put(struct sender *sender, struct send *send)
     if (!full)
         return 0;
     atomic_fetch_add(&sender->metrics->refused_full, 1);
-    send->err->retry_after_s = 1;
     return err_set(send->err, ERR_OVERLOADED, "too many messages wait to be stored");
 }
 
@@ -382,4 +379,9 @@ size_t sender_waiting(struct sender *sender)
     size_t n = sender->n_waiting;
     pthread_mutex_unlock(&sender->mutex);
     return n;
+}
+
+bool sender_connected(struct sender *sender)
+{
+    return atomic_load(&sender->n_connected) > 0;
 }

@@ -6,16 +6,18 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "store/batch.h"
 #include "store/call.h"
 #include "store/readers.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/sender.h"
 
+#define THREADS_START_US (3 * USEC_PER_SEC)
+
 struct store {
     struct arena *arena; /* holds the statements */
     struct db_config config;
-    atomic_bool available;
     struct call *calls;
     const struct call **by_index;
     size_t n_operations;
@@ -110,6 +112,8 @@ static int check_version(struct db *db, char *why, size_t why_size)
 
 static int check_calls(struct store *store, struct db *db, char *why, size_t why_size)
 {
+    if (batch_check(db, why, why_size) != 0)
+        return -1;
     for (size_t i = 0; i < store->n_operations; i++)
         if (store->by_index[i] && call_check(db, store->by_index[i], why, why_size) != 0)
             return -1;
@@ -128,6 +132,17 @@ static int check_database(
         result = 0;
     db_free(db);
     return result;
+}
+
+/* The first request shall not come before the first connection. The database was there a moment
+ * ago; is it gone again, requests are told so. */
+static void wait_for_threads(struct store *store)
+{
+    int64_t until = clock_mono_us() + THREADS_START_US;
+    const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+    while (!store_is_available(store) && clock_mono_us() < until)
+        nanosleep(&pause, NULL);
 }
 
 int store_open(
@@ -153,15 +168,14 @@ int store_open(
         store_close(store);
         return -1;
     }
-    atomic_store(&store->available, true);
-    store->sender = sender_new(borrows, &store->config, borrows_metrics, &store->available);
-    store->readers =
-        readers_new(borrows, &store->config, borrows_metrics, &store->available, store->by_index);
+    store->sender = sender_new(borrows, &store->config, borrows_metrics);
+    store->readers = readers_new(borrows, &store->config, borrows_metrics, store->by_index);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
         store_close(store);
         return -1;
     }
+    wait_for_threads(store);
     *ret = store;
     return 0;
 }
@@ -184,7 +198,7 @@ void store_close(struct store *store)
 
 bool store_is_available(const struct store *store)
 {
-    return atomic_load(&store->available);
+    return sender_connected(store->sender) && readers_connected(store->readers);
 }
 
 size_t store_sends_waiting(struct store *store)
@@ -199,20 +213,19 @@ size_t store_calls_waiting(struct store *store)
 
 static int refuse_away(struct err *err)
 {
-    err->retry_after_s = 1;
     return err_set(err, ERR_DATABASE_UNAVAILABLE, "it is being tried again");
 }
 
 int store_submit(struct store *store, struct op *op)
 {
-    if (!store_is_available(store))
+    if (!readers_connected(store->readers))
         return refuse_away(op->err);
     return readers_put(store->readers, op);
 }
 
 int store_send(struct store *store, struct send *send)
 {
-    if (!store_is_available(store))
+    if (!sender_connected(store->sender))
         return refuse_away(send->err);
     return sender_put(store->sender, send);
 }

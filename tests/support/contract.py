@@ -186,7 +186,7 @@ class Contract:
             "title": error["title"],
             "type": f"/problems/{problem['code']}",
             "request_id": reply.headers["X-Request-Id"],
-            "retryable": error["status"] in (408, 429, 503),
+            "retryable": error["status"] in (429, 503),
         }
         assert reply.status == error["status"], f"{told} with {problem['code']}"
         differing = {name: problem[name] for name in expected if problem[name] != expected[name]}
