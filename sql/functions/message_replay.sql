@@ -1,7 +1,8 @@
 -- duet.message_replay: which items were stored by an earlier transaction. For message_send_batch alone.
 --
 -- To be called when the mailboxes are locked, so that no first message can be about to be committed.
--- p_retry_mark has the retry_mark of items that may have been stored under their client_id, else null.
+-- p_retry_mark has the retry_mark of items that may have been stored under their client_id, else null. A
+-- message that can no longer be read is not found.
 --
 -- retry    safe: reads only
 -- locks    none
@@ -32,7 +33,9 @@ begin
         where retry_mark(m.owner, m.client_id) = any (p_retry_mark)
           and m.client_id is not null
           and not m.outgoing
-          and m.sent_at < p_now + interval '1 day'
+          and m.sent_at >= message_horizon(p_now)
+          -- Nothing is stored in the future; the minutes are for a clock that is put back.
+          and m.sent_at < p_now + interval '5 minutes'
     )
     select i.item::integer, k.seq, k.peer_seq, k.sent_at, k.nonce
     from kept as k

@@ -71,8 +71,12 @@ declare
     v_seq bigint[];                 -- by slot; null: no copy
     v_first_contact integer[];      -- slots whose owner has had nothing to do with the peer yet
 
+    v_enforced boolean;             -- some item asks for the policy
+    v_retries boolean;              -- some item has a client_id
+    v_twins boolean;                -- some two may have the same
+
     -- By item. All but the marks stay null as long as each item is simply stored.
-    v_retry_mark bigint[];
+    v_retry_mark bigint[];          -- null: cannot have been stored before
     v_special boolean := false;
     v_outcome text[];               -- null: stored now; ok: replayed
     v_twin integer[];               -- the item of this batch that this one repeats
@@ -87,7 +91,15 @@ declare
     v_n_keys bigint;
     v_n_taken bigint;
 begin
-    if (select bit_or(o) & 16 <> 0 from unnest(p_options) as o) then
+    select
+        bit_or(i.options) & 16 <> 0,
+        array_agg(retry_mark(i.receiver, i.client_id)),
+        count(i.client_id) > 0,
+        count(i.client_id) > count(distinct retry_mark(i.receiver, i.client_id))
+    into v_enforced, v_retry_mark, v_retries, v_twins
+    from unnest(p_receiver, p_options, p_client_id) as i(receiver, options, client_id);
+
+    if v_enforced then
         for v_hit in
             select r.item, r.outcome
             from message_refusal(p_sender, p_receiver, p_options, coalesce(p_now, now())) as r
@@ -97,10 +109,7 @@ begin
         end loop;
     end if;
 
-    if cardinality(array_remove(p_client_id, null)) > 0 then
-        v_retry_mark := array(select retry_mark(r, c) from unnest(p_receiver, p_client_id) as i(r, c));
-    end if;
-    if v_n > 1 and (v_keys or (select count(distinct m) < count(m) from unnest(v_retry_mark) as m)) then
+    if v_twins or (v_keys and v_n > 1) then
         for v_hit in
             select t.item, t.outcome, t.twin
             from message_twin(
@@ -197,13 +206,13 @@ begin
     );
 
     -- Who has never heard of the sender has nothing that an item could repeat.
-    if v_retry_mark is not null then
+    if v_retries then
         foreach v_place in array v_first_contact loop
             continue when v_place <= v_n;
             v_retry_mark[v_place - v_n] := null;
         end loop;
     end if;
-    if cardinality(array_remove(v_retry_mark, null)) > 0 then
+    if v_retries and cardinality(array_remove(v_retry_mark, null)) > 0 then
         for v_hit in
             select r.*
             from message_replay(p_sender, p_receiver, p_client_id, v_retry_mark, v_now) as r
@@ -275,11 +284,13 @@ begin
         order by v_owner[s], v_seq[s]
     ) as e;
 
-    insert into contact (owner, peer, created_at)
-    select distinct v_owner[s], v_peer[s], v_now
-    from unnest(v_first_contact) as s
-    where v_seq[s] is not null
-    order by 1, 2;
+    if cardinality(v_first_contact) > 0 then
+        insert into contact (owner, peer, created_at)
+        select distinct v_owner[s], v_peer[s], v_now
+        from unnest(v_first_contact) as s
+        where v_seq[s] is not null
+        order by 1, 2;
+    end if;
 
     if v_keys then
         with keyed as materialized (
