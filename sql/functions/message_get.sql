@@ -1,4 +1,4 @@
--- duet.message_get: one message by all that its id holds; from the receiver's mailbox, or else the sender's.
+-- duet.message_get: one message by all that its id holds, from the receiver's mailbox or else the sender's.
 --
 -- outcome  ok | message_unknown (also when it has expired, or an id was made up)
 -- retry    safe: reads only

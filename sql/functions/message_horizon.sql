@@ -6,7 +6,11 @@
 -- locks    none
 create or replace function duet.message_horizon(p_now timestamptz)
 returns timestamptz
-language sql stable
+-- Not sql, whose plan would be made anew by each call.
+language plpgsql stable
+set search_path = duet, pg_temp
 as $$
-    select p_now - make_interval(hours => 24 * s.roaming_days) from duet.setting as s
+begin
+    return (select p_now - make_interval(hours => 24 * s.roaming_days) from setting as s);
+end
 $$;

@@ -1,5 +1,5 @@
 -- duet.message_key_replay: which items' idempotency keys were used by an earlier transaction of the last
--- 24 hours, and for which messages. For message_send_batch alone.
+-- 24 hours, and for which messages. For message_send_batch alone, into whose statement it is taken up.
 --
 -- outcome  ok | idempotency_key_reused (it was another request)
 -- retry    safe: reads only
@@ -21,12 +21,8 @@ returns table (
     sent_at timestamptz,
     nonce bigint
 )
-language plpgsql stable
-set search_path = duet, pg_temp
+language sql stable
 as $$
-#variable_conflict use_column
-begin
-    return query
     select
         i.item::integer,
         case
@@ -36,7 +32,6 @@ begin
         k.receiver_seq, k.sender_seq, k.sent_at, k.nonce
     from unnest(p_sender, p_receiver, p_caller, p_idempotency_key, p_request_hash) with ordinality
         as i(sender, receiver, caller, key, request_hash, item)
-    join idempotency_key as k on k.caller = i.caller and k.key = i.key
-    where k.created_at > p_now - interval '24 hours';
-end
+    join duet.idempotency_key as k on k.caller = i.caller and k.key = i.key
+    where k.created_at > p_now - interval '24 hours'
 $$;

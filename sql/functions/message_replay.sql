@@ -1,8 +1,8 @@
--- duet.message_replay: which items were stored by an earlier transaction. For message_send_batch alone.
+-- duet.message_replay: which items were stored by an earlier transaction. For message_send_batch alone,
+-- into whose statement it is taken up.
 --
 -- To be called when the mailboxes are locked, so that no first message can be about to be committed.
--- p_retry_mark has the retry_mark of items that may have been stored under their client_id, else null. A
--- message that can no longer be read is not found.
+-- p_retry_mark has the retry_mark of items that may have been stored under their client_id, else null.
 --
 -- retry    safe: reads only
 -- locks    none
@@ -21,26 +21,23 @@ returns table (
     sent_at timestamptz,
     nonce bigint
 )
-language plpgsql stable
-set search_path = duet, pg_temp
+language sql stable
 as $$
-#variable_conflict use_column
-begin
-    return query
     with kept as materialized (
         select m.owner, m.peer, m.client_id, m.seq, m.peer_seq, m.sent_at, m.nonce
-        from mailbox as m
-        where retry_mark(m.owner, m.client_id) = any (p_retry_mark)
+        from duet.mailbox as m
+        where duet.retry_mark(m.owner, m.client_id) = any (p_retry_mark)
           and m.client_id is not null
           and not m.outgoing
-          and m.sent_at >= message_horizon(p_now)
-          -- Nothing is stored in the future; the minutes are for a clock that is put back.
+          -- The most that roaming_days may be; and nothing is stored in the future, but a clock may be put
+          -- back by some minutes.
+          and m.sent_at >= p_now - interval '7 days'
           and m.sent_at < p_now + interval '5 minutes'
     )
     select i.item::integer, k.seq, k.peer_seq, k.sent_at, k.nonce
     from kept as k
-    join unnest(p_sender, p_receiver, p_client_id) with ordinality
-        as i(sender, receiver, client_id, item)
-        on i.receiver = k.owner and i.sender = k.peer and i.client_id = k.client_id;
-end
+    join unnest(p_sender, p_receiver, p_client_id, p_retry_mark) with ordinality
+        as i(sender, receiver, client_id, mark, item)
+        on i.receiver = k.owner and i.sender = k.peer and i.client_id = k.client_id
+    where i.mark is not null
 $$;

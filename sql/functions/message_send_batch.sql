@@ -11,8 +11,10 @@
 -- retry    safe for items with a client_id or an idempotency key. On 40P01 (deadlock) and 40001 (another
 --          batch took one of the keys at the same moment for other users) nothing was stored: call again
 -- locks    the heads of all mailboxes, by one update in ascending order of owner; then, under them,
---          contacts and idempotency keys, each in ascending order. Blocks, friendships and mutes are read
---          before: a message on its way while the receiver blocks may still arrive
+--          contacts and idempotency keys, each in ascending order. Contacts are only ever made under their
+--          owner's head, so a plain insert does. Blocks, friendships and mutes are read before the locks:
+--          a message on its way while the receiver blocks may still arrive, and a retry that overtakes it
+--          just then may be refused
 -- indexes  mailbox_head_pkey, contact_pkey, app_user_pkey; those of message_refusal and message_replay
 create or replace function duet.message_send_batch(
     p_sender bigint[],
@@ -216,7 +218,6 @@ begin
         for v_hit in
             select r.*
             from message_replay(p_sender, p_receiver, p_client_id, v_retry_mark, v_now) as r
-            where v_retry_mark[r.item] is not null
         loop
             v_special := true;
             v_outcome[v_hit.item] := 'ok';
@@ -369,7 +370,10 @@ begin
                 as sender_seq,
             case when a.outcome = 'ok' then coalesce(v_sent_at[a.f], v_now) end as sent_at
         from (
-            select i, coalesce(v_twin[i], i) as f, coalesce(v_outcome[coalesce(v_twin[i], i)], 'ok') as outcome
+            select
+                i,
+                coalesce(v_twin[i], i) as f,
+                coalesce(v_outcome[coalesce(v_twin[i], i)], 'ok') as outcome
             from generate_series(1, v_n) as i
         ) as a
     ) as r

@@ -1,4 +1,5 @@
--- duet.message_twin: which items of one batch repeat an earlier item of it. For message_send_batch alone.
+-- duet.message_twin: which items of one batch repeat an earlier item of it. For message_send_batch
+-- alone, into whose statement it is taken up.
 --
 -- outcome  ok (the same message again) | idempotency_key_reused (another request with the same key)
 -- retry    safe: reads nothing but its arguments
@@ -13,7 +14,6 @@ create or replace function duet.message_twin(
 )
 returns table (item integer, outcome text, twin integer)
 language sql immutable
-set search_path = duet, pg_temp
 as $$
     with by_key as (
         select
@@ -28,7 +28,8 @@ as $$
         select
             k.item,
             k.key_twin,
-            case when k.client_id is not null then first_value(k.item) over same_client_id end as client_id_twin
+            case when k.client_id is not null then first_value(k.item) over same_client_id end
+                as client_id_twin
         from by_key as k
         where k.key_hash is not distinct from k.request_hash or k.key is null
         window same_client_id as (

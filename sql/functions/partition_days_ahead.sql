@@ -11,7 +11,7 @@ set timezone = 'UTC'
 as $$
     select coalesce(
         min(d) filter (
-            where to_regclass('duet.mailbox_p' || to_char(p_now + d * interval '1 day', 'YYYY_MM_DD')) is null
+            where to_regclass(to_char(p_now + d * interval '1 day', '"duet.mailbox_p"YYYY_MM_DD')) is null
         ),
         31
     ) - 1

@@ -4,7 +4,6 @@
 create or replace procedure duet.job_partition_make()
 language plpgsql security definer
 set search_path = ''
-set statement_timeout = '1min'
 as $$
 begin
     if duet.partition_make() < 7 then

@@ -120,7 +120,8 @@ comment on table duet.mailbox is
 mailboxes. Partitioned by day.';
 comment on column duet.mailbox.sent_at is 'From the clock of the database, taken once per transaction.';
 comment on column duet.mailbox.peer_seq is 'The seq of the copy in the peer''s mailbox; 0: there is none.';
-comment on column duet.mailbox.nonce is '32 random bits, the same on both copies, that make ids unguessable.';
+comment on column duet.mailbox.nonce is
+    '32 random bits, the same on both copies, that make ids unguessable.';
 comment on column duet.mailbox.expires_at is
     'Hidden from then on; null: kept for roaming_days. Equal to sent_at: for connected devices only.';
 comment on column duet.mailbox.kind is
@@ -205,7 +206,8 @@ create table duet.contact (
     constraint contact_not_self check (owner <> peer)
 );
 comment on table duet.contact is
-    'What owner has decided about peer. Made with the first message between them, untouched by later ones.';
+    'What owner has decided about peer. Made with the first message between them, untouched by later ones.
+Stays as long as messages do: to sending, who has no row for a sender has no message of that sender.';
 comment on column duet.contact.friend is 'owner has peer as a friend; both rows say so for mutual friends.';
 comment on column duet.contact.blocked is 'owner wants no messages from peer.';
 

@@ -33,7 +33,7 @@ void connector_done(struct connector *connector)
 
 static bool try_now(struct connector *c)
 {
-    if (db_connect(c->db, c->pause_us ? LOG_INFO : LOG_WARN)) {
+    if (db_connect(c->db, c->pause_us ? LOG_DEBUG : LOG_WARN)) {
         c->pause_us = 0;
         return true;
     }
