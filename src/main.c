@@ -141,11 +141,12 @@ static void stop_serving(struct serving *s)
         if (!drained)
             log_event(LOG_WARN, "requests_refused_at_stop");
     }
-    store_close(s->services.store);
+    store_stop(s->services.store);
     if (s->server) {
         server_drain(s->server, LAST_REPLIES_SECONDS);
         server_free(s->server);
     }
+    store_free(s->services.store);
     tokens_free(s->tokens);
     free(s->metrics);
 }

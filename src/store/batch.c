@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/call.h"
 #include "store/params.h"
@@ -270,6 +271,28 @@ static int store_once(struct batch *b)
     return 0;
 }
 
+static const struct statement partition_make = {
+    .name = "partition_make",
+    .sql = "select duet.partition_make()",
+    .types = NULL,
+    .n_types = 0,
+};
+
+/* A day without a partition takes no messages (23514). Days are made two weeks ahead, so this is
+ * for a database whose scheduled jobs have not run for that long. */
+static bool make_missing_partition(struct batch *b)
+{
+    struct params none;
+    struct db_error error;
+
+    if (strcmp(b->error.sqlstate, "23514") != 0)
+        return false;
+    params_init(&none, b->arena);
+    db_result_auto *result = db_call_retrying(b->batcher->db, &partition_make, &none, &error);
+    log_event(LOG_ERROR, "partition_was_missing", LOG_STR("made", result ? "yes" : "no"));
+    return result != NULL;
+}
+
 void batch_store(struct batcher *batcher, struct send **sends, size_t n)
 {
     struct arena *arena = arena_new();
@@ -282,7 +305,10 @@ void batch_store(struct batcher *batcher, struct send **sends, size_t n)
         .receivers = arena_alloc(arena, sizeof(int64_t) * n),
     };
 
-    if (store_once(&b) != 0) {
+    int result = store_once(&b);
+    if (result != 0 && make_missing_partition(&b))
+        result = store_once(&b);
+    if (result != 0) {
         if (n > 1 && b.error.fault == DB_FAULT_REFUSED) {
             atomic_fetch_add(&batcher->metrics->batches_split, 1);
             for (size_t i = 0; i < n; i++)

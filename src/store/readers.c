@@ -155,22 +155,27 @@ void readers_stop(struct readers *readers)
 
 int readers_put(struct readers *readers, struct op *op)
 {
-    bool full = true;
+    enum err_code refusal = ERR_NONE;
 
     op->next = NULL;
     pthread_mutex_lock(&readers->mutex);
-    if (!readers->stopping && readers->n_waiting < (size_t)readers->settings->read_queue) {
-        full = false;
+    if (readers->stopping) {
+        refusal = ERR_SHUTTING_DOWN;
+    } else if (readers->n_waiting >= (size_t)readers->settings->read_queue) {
+        refusal = ERR_OVERLOADED;
+    } else {
         *readers->last = op;
         readers->last = &op->next;
         readers->n_waiting++;
         pthread_cond_signal(&readers->filled);
     }
     pthread_mutex_unlock(&readers->mutex);
-    if (!full)
+    if (refusal == ERR_NONE)
         return 0;
+    if (refusal == ERR_SHUTTING_DOWN)
+        return err_set(op->err, refusal, "the server is stopping");
     atomic_fetch_add(&readers->metrics->refused_full, 1);
-    return err_set(op->err, ERR_OVERLOADED, "too many requests wait for the database");
+    return err_set(op->err, refusal, "too many requests wait for the database");
 }
 
 size_t readers_waiting(struct readers *readers)

@@ -348,14 +348,17 @@ void sender_stop(struct sender *sender)
 
 int sender_put(struct sender *sender, struct send *send)
 {
-    bool full = true;
+    enum err_code refusal = ERR_NONE;
 
     send->next = NULL;
     send->users[0] = text_hash(send->from);
     send->users[1] = text_hash(send->to);
     pthread_mutex_lock(&sender->mutex);
-    if (!sender->stopping && sender->n_waiting < (size_t)sender->settings->send_queue) {
-        full = false;
+    if (sender->stopping) {
+        refusal = ERR_SHUTTING_DOWN;
+    } else if (sender->n_waiting >= (size_t)sender->settings->send_queue) {
+        refusal = ERR_OVERLOADED;
+    } else {
         *sender->last = send;
         sender->last = &send->next;
         sender->n_waiting++;
@@ -367,10 +370,12 @@ int sender_put(struct sender *sender, struct send *send)
             pthread_cond_signal(&sender->changed);
     }
     pthread_mutex_unlock(&sender->mutex);
-    if (!full)
+    if (refusal == ERR_NONE)
         return 0;
+    if (refusal == ERR_SHUTTING_DOWN)
+        return err_set(send->err, refusal, "the server is stopping");
     atomic_fetch_add(&sender->metrics->refused_full, 1);
-    return err_set(send->err, ERR_OVERLOADED, "too many messages wait to be stored");
+    return err_set(send->err, refusal, "too many messages wait to be stored");
 }
 
 size_t sender_waiting(struct sender *sender)

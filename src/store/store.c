@@ -165,14 +165,15 @@ int store_open(
     };
     make_calls(store, operations, n_operations);
     if (check_database(store, borrows, why, why_size) != 0) {
-        store_close(store);
+        store_free(store);
         return -1;
     }
     store->sender = sender_new(borrows, &store->config, borrows_metrics);
     store->readers = readers_new(borrows, &store->config, borrows_metrics, store->by_index);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
-        store_close(store);
+        store_stop(store);
+        store_free(store);
         return -1;
     }
     wait_for_threads(store);
@@ -180,14 +181,18 @@ int store_open(
     return 0;
 }
 
-void store_close(struct store *store)
+void store_stop(struct store *store)
+{
+    if (store && store->sender)
+        sender_stop(store->sender);
+    if (store && store->readers)
+        readers_stop(store->readers);
+}
+
+void store_free(struct store *store)
 {
     if (!store)
         return;
-    if (store->sender)
-        sender_stop(store->sender);
-    if (store->readers)
-        readers_stop(store->readers);
     sender_free(store->sender);
     readers_free(store->readers);
     arena_free(store->arena);
