@@ -27,8 +27,8 @@ int store_open(
     char *why,
     size_t why_size);
 
-/* Answers what still waits with ERR_SHUTTING_DOWN, lets what runs come to its end, ends the threads. What
- * comes later is refused at once. Takes NULL. */
+/* Answers what still waits with ERR_SHUTTING_DOWN, lets what runs come to its end, ends the
+ * threads. What comes later is refused at once. Takes NULL. */
 void store_stop(struct store *store);
 /* After store_stop, when nobody can call any more. Takes NULL. */
 void store_free(struct store *store);
