@@ -27,6 +27,10 @@ struct connection;
  */
 struct connections *connections_new(
     size_t limit, size_t soft_limit, const int64_t timeout_us[CONNECTION_PHASES]);
+/* Heads and bodies have no more than `at_most_us` from now on, also those that are arriving: at the
+ * end of the server a client that has gone without a word shall not be waited for. */
+void connections_hurry(struct connections *connections, int64_t at_most_us);
+
 /* Ends the thread: from here on nothing is cut off. May be called again. */
 void connections_stop(struct connections *connections);
 /* After the last connections_close. Takes NULL. */

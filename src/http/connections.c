@@ -26,7 +26,7 @@ struct connection {
 };
 
 struct connections {
-    int64_t timeout_us[CONNECTION_PHASES];
+    atomic_int_least64_t timeout_us[CONNECTION_PHASES];
     size_t limit;
     size_t soft_limit;
     atomic_size_t count;
@@ -43,7 +43,8 @@ struct connections {
 
 static int64_t deadline_of(const struct connections *connections, enum connection_phase phase)
 {
-    int64_t timeout_us = connections->timeout_us[phase];
+    int64_t timeout_us =
+        atomic_load_explicit(&connections->timeout_us[phase], memory_order_relaxed);
 
     return timeout_us ? clock_mono_us() + timeout_us : NO_DEADLINE;
 }
@@ -121,7 +122,8 @@ struct connections *connections_new(
 
     connections->limit = limit;
     connections->soft_limit = soft_limit;
-    memcpy(connections->timeout_us, timeout_us, sizeof(connections->timeout_us));
+    for (size_t phase = 0; phase < CONNECTION_PHASES; phase++)
+        atomic_init(&connections->timeout_us[phase], timeout_us[phase]);
     pthread_mutex_init(&connections->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -133,6 +135,37 @@ struct connections *connections_new(
         return NULL;
     }
     return connections;
+}
+
+/* With the lock held. */
+static void hurry_entry(struct connection *connection, int64_t deadline_us)
+{
+    int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
+    int64_t old_us = atomic_load_explicit(&connection->deadline_us, memory_order_relaxed);
+
+    if (connection->fd == NO_SOCKET || (phase != CONNECTION_HEAD && phase != CONNECTION_BODY))
+        return;
+    /* When it goes on to its next phase in this very moment, that one's deadline stays. */
+    if (deadline_us < old_us)
+        atomic_compare_exchange_strong_explicit(
+            &connection->deadline_us, &old_us, deadline_us, memory_order_relaxed,
+            memory_order_relaxed);
+}
+
+void connections_hurry(struct connections *connections, int64_t at_most_us)
+{
+    static const enum connection_phase arriving[] = {CONNECTION_HEAD, CONNECTION_BODY};
+    int64_t deadline_us = clock_mono_us() + at_most_us;
+
+    for (size_t i = 0; i < sizeof(arriving) / sizeof(arriving[0]); i++) {
+        atomic_int_least64_t *timeout_us = &connections->timeout_us[arriving[i]];
+        if (*timeout_us == 0 || *timeout_us > at_most_us)
+            atomic_store_explicit(timeout_us, at_most_us, memory_order_relaxed);
+    }
+    pthread_mutex_lock(&connections->lock);
+    for (size_t i = 0; i < connections->n_touched; i++)
+        hurry_entry(&connections->entries[i], deadline_us);
+    pthread_mutex_unlock(&connections->lock);
 }
 
 void connections_stop(struct connections *connections)

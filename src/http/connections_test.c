@@ -134,6 +134,28 @@ static void after_stop_nothing_is_cut_off(void **state)
     connections_free(connections);
 }
 
+static void who_is_late_at_the_end_is_hurried(void **state)
+{
+    struct connections *connections = with_short(CONNECTION_WORK);
+    struct pair arriving = pair_open();
+    struct pair working = pair_open();
+    struct connection *late = connections_open(connections, arriving.server);
+    struct connection *busy = connections_open(connections, working.server);
+
+    (void)state;
+    connections_phase(late, CONNECTION_BODY);
+    connections_phase(busy, CONNECTION_REPLY);
+    connections_hurry(connections, 1000);
+    assert_true(is_cut(arriving, LATER_MS));
+    assert_false(is_cut(working, LATER_MS));
+    connections_close(connections, late);
+    connections_close(connections, busy);
+    pair_close(arriving);
+    pair_close(working);
+    connections_stop(connections);
+    connections_free(connections);
+}
+
 static void the_soft_limit_comes_before_the_limit(void **state)
 {
     struct connections *connections = with_short(CONNECTION_WORK);
@@ -234,6 +256,7 @@ int main(void)
         cmocka_unit_test(repeating_a_phase_does_not_put_off_its_deadline),
         cmocka_unit_test(a_closed_connection_is_left_alone),
         cmocka_unit_test(after_stop_nothing_is_cut_off),
+        cmocka_unit_test(who_is_late_at_the_end_is_hurried),
         cmocka_unit_test(the_soft_limit_comes_before_the_limit),
         cmocka_unit_test(many_threads_may_change_phases_at_once),
     };

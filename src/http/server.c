@@ -16,6 +16,8 @@
 #include "http/exchange.h"
 
 #define BACKLOG 1024
+/* For requests that are still arriving when the server is told to stop. */
+#define ARRIVING_AT_STOP_US (3 * USEC_PER_SEC)
 /* jansson and libjwt recurse and use the stack for what clients send. */
 #define STACK_BYTES (8u << 20)
 /* For request line, headers and what of the body is in hand; the body itself is kept elsewhere. */
@@ -311,6 +313,7 @@ int server_start(
 void server_stop_accepting(struct server *server)
 {
     atomic_store(&server->services->stopping, true);
+    connections_hurry(server->connections, ARRIVING_AT_STOP_US);
     /* The sockets stay ours and are closed at the end: closed now, their numbers could be
      * another's. */
     for (size_t i = 0; i < server->n_daemons; i++)

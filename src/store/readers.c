@@ -153,6 +153,11 @@ void readers_stop(struct readers *readers)
     refuse_all(readers, ERR_SHUTTING_DOWN, "the server is stopping");
 }
 
+bool readers_connected(struct readers *readers)
+{
+    return atomic_load(&readers->n_connected) > 0;
+}
+
 int readers_put(struct readers *readers, struct op *op)
 {
     enum err_code refusal = ERR_NONE;
@@ -161,6 +166,8 @@ int readers_put(struct readers *readers, struct op *op)
     pthread_mutex_lock(&readers->mutex);
     if (readers->stopping) {
         refusal = ERR_SHUTTING_DOWN;
+    } else if (!readers_connected(readers)) {
+        refusal = ERR_DATABASE_UNAVAILABLE;
     } else if (readers->n_waiting >= (size_t)readers->settings->read_queue) {
         refusal = ERR_OVERLOADED;
     } else {
@@ -174,6 +181,8 @@ int readers_put(struct readers *readers, struct op *op)
         return 0;
     if (refusal == ERR_SHUTTING_DOWN)
         return err_set(op->err, refusal, "the server is stopping");
+    if (refusal == ERR_DATABASE_UNAVAILABLE)
+        return err_set(op->err, refusal, "it is being tried again");
     atomic_fetch_add(&readers->metrics->refused_full, 1);
     return err_set(op->err, refusal, "too many requests wait for the database");
 }
@@ -184,9 +193,4 @@ size_t readers_waiting(struct readers *readers)
     size_t n = readers->n_waiting;
     pthread_mutex_unlock(&readers->mutex);
     return n;
-}
-
-bool readers_connected(struct readers *readers)
-{
-    return atomic_load(&readers->n_connected) > 0;
 }

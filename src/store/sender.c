@@ -346,6 +346,11 @@ void sender_stop(struct sender *sender)
         pthread_join(sender->workers[i].thread, NULL);
 }
 
+bool sender_connected(struct sender *sender)
+{
+    return atomic_load(&sender->n_connected) > 0;
+}
+
 int sender_put(struct sender *sender, struct send *send)
 {
     enum err_code refusal = ERR_NONE;
@@ -356,6 +361,8 @@ int sender_put(struct sender *sender, struct send *send)
     pthread_mutex_lock(&sender->mutex);
     if (sender->stopping) {
         refusal = ERR_SHUTTING_DOWN;
+    } else if (!sender_connected(sender)) {
+        refusal = ERR_DATABASE_UNAVAILABLE;
     } else if (sender->n_waiting >= (size_t)sender->settings->send_queue) {
         refusal = ERR_OVERLOADED;
     } else {
@@ -374,6 +381,8 @@ int sender_put(struct sender *sender, struct send *send)
         return 0;
     if (refusal == ERR_SHUTTING_DOWN)
         return err_set(send->err, refusal, "the server is stopping");
+    if (refusal == ERR_DATABASE_UNAVAILABLE)
+        return err_set(send->err, refusal, "it is being tried again");
     atomic_fetch_add(&sender->metrics->refused_full, 1);
     return err_set(send->err, refusal, "too many messages wait to be stored");
 }
@@ -384,9 +393,4 @@ size_t sender_waiting(struct sender *sender)
     size_t n = sender->n_waiting;
     pthread_mutex_unlock(&sender->mutex);
     return n;
-}
-
-bool sender_connected(struct sender *sender)
-{
-    return atomic_load(&sender->n_connected) > 0;
 }

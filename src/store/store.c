@@ -216,21 +216,12 @@ size_t store_calls_waiting(struct store *store)
     return readers_waiting(store->readers);
 }
 
-static int refuse_away(struct err *err)
-{
-    return err_set(err, ERR_DATABASE_UNAVAILABLE, "it is being tried again");
-}
-
 int store_submit(struct store *store, struct op *op)
 {
-    if (!readers_connected(store->readers))
-        return refuse_away(op->err);
     return readers_put(store->readers, op);
 }
 
 int store_send(struct store *store, struct send *send)
 {
-    if (!sender_connected(store->sender))
-        return refuse_away(send->err);
     return sender_put(store->sender, send);
 }

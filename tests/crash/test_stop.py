@@ -3,18 +3,24 @@ time, with status 0 and without a word from a sanitizer (`stop` sees to these)."
 
 import contextlib
 import http.client
+import json
 import os
 import random
+import re
 import signal
 import socket
-import threading
 import time
+import urllib.request
 
+import psycopg
 import pytest
 
 from support import text_message
+from support.cluster import children_of
 from support.load import Load
+from support.server import STOP_SECONDS
 
+PROMPT_SECONDS = 5
 STOPS = int(os.environ.get("TEST_STOPS", "5"))
 
 
@@ -40,22 +46,141 @@ def test_the_next_server_may_start_before_the_last_one_ends(cluster, start_on, d
     load.check(db)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/readyz", "/v1/users/nobody"])
+def open_idle(server, count):
+    """Connections that have had one answer and are kept alive."""
+    clients = [http.client.HTTPConnection(server.host, server.port, timeout=10) for _ in range(count)]
+    for client in clients:
+        client.request("GET", "/healthz")
+        assert client.getresponse().read()
+    return clients
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/v1/users/nobody"])
 def test_clients_that_wake_up_while_it_stops_do_no_harm(start_server, path):
     server = start_server()
     headers = {"Authorization": f"Bearer {server.token()}"}
     with contextlib.ExitStack() as stack:
-        idle = [
-            http.client.HTTPConnection(server.host, server.port, timeout=10) for _ in range(200)
-        ]
+        idle = open_idle(server, 200)
         for client in idle:
             stack.callback(client.close)
-            client.request("GET", "/healthz")
-            client.getresponse().read()
         server.signal(signal.SIGTERM)
-        while idle:
+        for client in idle:
             with contextlib.suppress(OSError):  # the server has gone
-                idle.pop().request("GET", path, headers=headers)
+                client.request("GET", path, headers=headers)
         server.stop()
 
 
+def test_idle_clients_do_not_keep_it(start_server):
+    server = start_server()
+    idle = open_idle(server, 50)
+    begun = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begun < PROMPT_SECONDS
+    for client in idle:
+        client.close()
+
+
+def begin_send(server, load):
+    """A connection on which a message is on its way."""
+    sender, receiver = load.users[:2]
+    body = json.dumps(text_message(sender, receiver, client_id=load.users[0]))
+    client = http.client.HTTPConnection(server.host, server.port, timeout=STOP_SECONDS)
+    headers = {
+        "Authorization": f"Bearer {server.token()}",
+        "Content-Type": "application/json",
+    }
+    client.request("POST", "/v1/messages", body, headers)
+    return client
+
+
+@contextlib.contextmanager
+def held_up(cluster):
+    with psycopg.connect(cluster.url()) as holder:
+        holder.execute("lock table duet.mailbox_head in access exclusive mode")
+        yield holder
+        holder.rollback()
+
+
+def test_what_has_begun_is_answered(cluster, start_server):
+    server = start_server()
+    load = Load(server, n_users=2)
+    load.make_users()
+    with held_up(cluster) as holder:
+        client = begin_send(server, load)
+        server.wait_until(lambda: in_flight(server) == 2, what="the message")
+        server.signal(signal.SIGTERM)
+        server.wait_for_log("stopping")
+        time.sleep(0.2)
+        assert server.running
+        holder.rollback()
+    answer = client.getresponse()
+    assert answer.status == 201
+    assert answer.headers["Connection"] == "close"
+    server.stop()
+
+
+def in_flight(server):
+    """The request for it is one itself."""
+    with urllib.request.urlopen(f"{server.url}/metrics") as page:
+        found = re.search(r"^duet_requests_in_flight (\d+)$", page.read().decode(), re.MULTILINE)
+    return int(found.group(1))
+
+
+def test_a_database_that_is_held_up_does_not_keep_it(cluster, start_server, db):
+    server = start_server()
+    with Load(server, n_connections=32, reads=True) as load:
+        load.wait_for_acks(50)
+        with held_up(cluster):
+            time.sleep(0.2)
+            server.stop()
+        load.servers[0] = start_server()
+        load.wait_for_acks(20)
+    load.check(db)
+
+
+def test_a_database_that_says_nothing_does_not_keep_it(start_cluster, start_on, look_into):
+    """Its processes are there, and so are the connections; no answer ever comes."""
+    cluster = start_cluster()
+    server = start_on(cluster, DUET_STATEMENT_TIMEOUT_SECONDS=1)
+    with Load(server, reads=True) as load:
+        load.wait_for_acks(50)
+        with stopped(cluster):
+            time.sleep(0.2)
+            server.stop()
+        load.servers[0] = start_on(cluster)
+        load.wait_for_acks(20)
+    load.check(look_into(cluster))
+
+
+@contextlib.contextmanager
+def stopped(cluster):
+    postmaster = cluster.pid()
+    processes = [postmaster, *children_of(postmaster)]
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"GET /hea",
+        b"PUT /v1/users/slow HTTP/1.1\r\nHost: duet.test\r\nAuthorization: Bearer {token}\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        b"GET /openapi.json HTTP/1.1\r\nHost: duet.test\r\n\r\n" * 200,
+    ],
+    ids=["in its head", "in its body", "in its reply"],
+)
+def test_a_client_that_hangs_does_not_keep_it(start_server, first):
+    server = start_server(DUET_STOP_TIMEOUT_SECONDS=1)
+    with socket.create_connection((server.host, server.port)) as client:
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.send(first.replace(b"{token}", server.token().encode()))
+        time.sleep(0.2)
+        server.stop()

@@ -1,0 +1,82 @@
+"""The server as the thread sanitizer sees it: under load, with keys read anew, with a database that
+goes and comes back, and stopped in the middle. A report ends the server with another status than 0,
+and `stop` and the fixtures fail on it.
+
+libmicrohttpd, libpq and jansson are not instrumented. Their own use of locks is seen, what they read
+and write is not; so a report is about our code, or about a library's call into it."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import psycopg
+import pytest
+
+from support import ROOT
+from support.cluster import DEV
+from support.load import Load
+
+DUETD = str(ROOT / "build" / "tsan" / "duetd")
+OPTIONS = "halt_on_error=1:exitcode=99:ignore_noninstrumented_modules=1"
+STOPS = int(os.environ.get("TEST_STOPS", "3"))
+
+
+@pytest.fixture(name="instrumented", scope="module", autouse=True)
+def fixture_instrumented():
+    """Servers of this module are those of the thread sanitizer's build."""
+    subprocess.run([DEV, "build", "tsan"], check=True, stdin=subprocess.DEVNULL)
+    tried = subprocess.run([DUETD, "--version"], capture_output=True, text=True, check=False)
+    if "unexpected memory mapping" in tried.stderr:
+        pytest.skip("the sanitizer does not run on this kernel: try sysctl vm.mmap_rnd_bits=28")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUETD", DUETD)
+        patch.setenv("TSAN_OPTIONS", OPTIONS)
+        yield
+
+
+def test_sending_reading_and_new_keys(start_server, db):
+    server = start_server()
+    with Load(server, reads=True, n_connections=24) as load:
+        for _ in range(20):
+            load.wait_for_acks(50)
+            server.signal(signal.SIGHUP)
+            assert server.probe("/metrics") == 200
+            assert server.probe("/readyz") == 200
+        server.wait_for_log("keys_reloaded")
+    load.check(db)
+    server.stop()
+
+
+def test_stops_under_load(start_server, db):
+    with Load(start_server(), reads=True, n_connections=24) as load:
+        for _ in range(STOPS):
+            load.wait_for_acks(50)
+            time.sleep(random.uniform(0, 0.2))
+            load.servers[0].stop()
+            load.servers[0] = start_server()
+    load.check(db)
+
+
+def test_full_queues(start_server, db):
+    server = start_server(DUET_SEND_QUEUE=16, DUET_READ_QUEUE=16, DUET_SEND_BATCH=4, DUET_READERS=1)
+    with Load(server, reads=True, n_connections=48) as load:
+        load.wait_for_acks(300)
+    load.check(db)
+    server.stop()
+
+
+def test_a_database_that_goes_and_comes_back(start_cluster, start_server):
+    cluster = start_cluster()
+    server = start_server(DUET_DATABASE_URL=cluster.url("duet_server"))
+    with Load(server, reads=True) as load:
+        for how in ("fast", "immediate"):
+            load.wait_for_acks(50)
+            cluster.stop(how)
+            server.wait_until(lambda: server.probe("/readyz") == 503, what="its end")
+            cluster.start()
+            load.wait_for_acks(50)
+    with psycopg.connect(cluster.url(), autocommit=True) as db:
+        load.check(db)
+    server.stop()
