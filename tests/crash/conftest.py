@@ -1,4 +1,4 @@
-"""For tests that take the plug out: a cluster that only they use, and what they ask again and again."""
+"""For tests that take the plug out: a cluster that only they use, and servers on it."""
 
 import psycopg
 import pytest

@@ -1,6 +1,5 @@
 """Somebody holds a lock that every request needs. Requests wait, and occupy no thread of HTTP."""
 
-import contextlib
 import dataclasses
 import http.client
 import itertools
@@ -10,9 +9,9 @@ import selectors
 import socket
 import time
 
-import psycopg
 import pytest
 
+from faults import held_up
 from support import text_message
 from support.journal import Journal
 from support.load import assert_clean
@@ -29,14 +28,6 @@ def fixture_many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@contextlib.contextmanager
-def held_up(cluster):
-    with psycopg.connect(cluster.url()) as holder:
-        holder.execute("lock table duet.mailbox_head in access exclusive mode")
-        yield
-        holder.rollback()
 
 
 @dataclasses.dataclass
@@ -71,9 +62,8 @@ class Crowd:
 
     def _ask(self, method, path, body=b"", key=None):
         connection = socket.create_connection((self._server.host, self._server.port), timeout=10)
-        head = (
-            f"{method} {path} HTTP/1.1\r\nHost: duet.test\r\nAuthorization: Bearer {self._token}\r\n"
-        )
+        head = f"{method} {path} HTTP/1.1\r\nHost: duet.test\r\n"
+        head += f"Authorization: Bearer {self._token}\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         connection.sendall(head.encode() + b"\r\n" + body)

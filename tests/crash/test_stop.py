@@ -1,5 +1,5 @@
-"""SIGTERM: what was begun is answered, what was answered is stored, and the server ends by itself, in
-time, with status 0 and without a word from a sanitizer (`stop` sees to these)."""
+"""SIGTERM: what was begun is answered, what was answered is stored, and the server ends by itself,
+in time, with status 0 and without a word from a sanitizer (`stop` sees to these)."""
 
 import contextlib
 import http.client
@@ -12,11 +12,10 @@ import socket
 import time
 import urllib.request
 
-import psycopg
 import pytest
 
+from faults import frozen, held_up
 from support import text_message
-from support.cluster import children_of
 from support.load import Load
 from support.server import STOP_SECONDS
 
@@ -48,7 +47,9 @@ def test_the_next_server_may_start_before_the_last_one_ends(cluster, start_on, d
 
 def open_idle(server, count):
     """Connections that have had one answer and are kept alive."""
-    clients = [http.client.HTTPConnection(server.host, server.port, timeout=10) for _ in range(count)]
+    clients = [
+        http.client.HTTPConnection(server.host, server.port, timeout=10) for _ in range(count)
+    ]
     for client in clients:
         client.request("GET", "/healthz")
         assert client.getresponse().read()
@@ -93,14 +94,6 @@ def begin_send(server, load):
     return client
 
 
-@contextlib.contextmanager
-def held_up(cluster):
-    with psycopg.connect(cluster.url()) as holder:
-        holder.execute("lock table duet.mailbox_head in access exclusive mode")
-        yield holder
-        holder.rollback()
-
-
 def test_what_has_begun_is_answered(cluster, start_server):
     server = start_server()
     load = Load(server, n_users=2)
@@ -139,31 +132,16 @@ def test_a_database_that_is_held_up_does_not_keep_it(cluster, start_server, db):
 
 
 def test_a_database_that_says_nothing_does_not_keep_it(start_cluster, start_on, look_into):
-    """Its processes are there, and so are the connections; no answer ever comes."""
     cluster = start_cluster()
     server = start_on(cluster, DUET_STATEMENT_TIMEOUT_SECONDS=1)
     with Load(server, reads=True) as load:
         load.wait_for_acks(50)
-        with stopped(cluster):
+        with frozen(cluster):
             time.sleep(0.2)
             server.stop()
         load.servers[0] = start_on(cluster)
         load.wait_for_acks(20)
     load.check(look_into(cluster))
-
-
-@contextlib.contextmanager
-def stopped(cluster):
-    postmaster = cluster.pid()
-    processes = [postmaster, *children_of(postmaster)]
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(

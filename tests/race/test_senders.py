@@ -24,8 +24,8 @@ def fixture_pair(start_server):
 
 @pytest.fixture(name="at_once")
 def fixture_at_once(pair):
-    """at_once(bodies, headers): each is sent by a client of its own, all in the same moment, half of
-    them to either server; gives the replies."""
+    """at_once(bodies, headers): each is sent by a client of its own, all in the same moment, half
+    of them to either server; gives the replies."""
     barrier = threading.Barrier(AT_ONCE)
 
     def send(number, body, headers):

@@ -2,8 +2,8 @@
 goes and comes back, and stopped in the middle. A report ends the server with another status than 0,
 and `stop` and the fixtures fail on it.
 
-libmicrohttpd, libpq and jansson are not instrumented. Their own use of locks is seen, what they read
-and write is not; so a report is about our code, or about a library's call into it."""
+libmicrohttpd, libpq and jansson are not instrumented: that they take locks is seen, what they read
+and write is not. So a report is about our code, or about what it hands to a library."""
 
 import os
 import random

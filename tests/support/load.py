@@ -179,7 +179,7 @@ class Load:
                     time.sleep(PAUSE_SECONDS)
 
     def check(self, connection):
-        """Twice: as the faults have left it, and when all that was not answered has been repeated."""
+        """As the faults have left it, and again when what was not answered has been repeated."""
         assert_clean(connection, self.journal)
         self.repeat_unanswered()
         assert_clean(connection, self.journal)
