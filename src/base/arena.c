@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@ struct release {
 };
 
 struct arena {
+    struct arena *next_spare;
     struct chunk *chunks;
     struct release *releases;
     char *free_ptr;
@@ -31,10 +33,73 @@ struct arena {
     _Alignas(max_align_t) char first[CHUNK_BYTES];
 };
 
+/* ---- spare arenas ---- */
+
+/* A thread keeps some of those it has freed: a piece of this size is a request that malloc answers
+ * by sorting through all that it holds. Not where the sanitizers are to see what is used too late.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define SPARES_MAX 0
+#else
+#define SPARES_MAX 64
+#endif
+
+struct spares {
+    struct arena *first;
+    size_t n;
+};
+
+static _Thread_local struct spares spares;
+static pthread_once_t spares_once = PTHREAD_ONCE_INIT;
+static pthread_key_t spares_key; /* its destructor runs at the end of a thread */
+
+static struct arena *take_spare(void)
+{
+    struct arena *arena = spares.first;
+
+    if (arena) {
+        spares.first = arena->next_spare;
+        spares.n--;
+    }
+    return arena;
+}
+
+static void free_spares(void *own)
+{
+    (void)own;
+    for (struct arena *arena; (arena = take_spare());)
+        free(arena);
+}
+
+static void make_spares_key(void)
+{
+    pthread_key_create(&spares_key, free_spares);
+}
+
+static void keep_or_free(struct arena *arena)
+{
+    if (spares.n >= SPARES_MAX) {
+        free(arena);
+        return;
+    }
+    if (!spares.first) {
+        pthread_once(&spares_once, make_spares_key);
+        pthread_setspecific(spares_key, &spares);
+    }
+    arena->next_spare = spares.first;
+    spares.first = arena;
+    spares.n++;
+}
+
+/* ---- life ---- */
+
 struct arena *arena_new(void)
 {
+    struct arena *arena = take_spare();
+
     /* Not zeroed as a whole: arena_alloc zeroes what it gives out. */
-    struct arena *arena = mem_resize(NULL, sizeof(*arena));
+    if (!arena)
+        arena = mem_resize(NULL, sizeof(*arena));
 
     arena->chunks = NULL;
     arena->releases = NULL;
@@ -53,7 +118,7 @@ void arena_free(struct arena *arena)
         next = c->next;
         free(c);
     }
-    free(arena);
+    keep_or_free(arena);
 }
 
 static char *chunk_add(struct arena *arena, size_t size)

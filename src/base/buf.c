@@ -5,6 +5,9 @@
 
 #include "base/memory.h"
 
+/* A usual reply fits, and malloc still keeps such pieces at hand for each thread. */
+#define FIRST_BYTES 1000
+
 void buf_done(struct buf *b)
 {
     free(b->ptr);
@@ -26,7 +29,7 @@ static bool buf_reserve(struct buf *b, size_t size)
     }
     if (b->len + size <= b->capacity)
         return true;
-    size_t capacity = b->capacity ? b->capacity : 256;
+    size_t capacity = b->capacity ? b->capacity : FIRST_BYTES;
     while (capacity < b->len + size)
         capacity *= 2;
     b->ptr = mem_resize(b->ptr, capacity);

@@ -76,9 +76,64 @@ static int add_to_buf(const char *bytes, size_t size, void *buf)
     return 0;
 }
 
+/* Reals alone are jansson's to write: shortest spelling and decimal point are not trivial. */
+static void write_real(struct buf *ret, const json_t *json)
+{
+    if (json_dump_callback(json, add_to_buf, ret, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
+        ret->failed = true;
+}
+
+static void write_object(struct buf *ret, const json_t *json)
+{
+    const char *name;
+    json_t *value;
+    char before = '{';
+
+    json_object_foreach((json_t *)json, name, value) {
+        buf_char(ret, before);
+        json_write_text(ret, text_of(name));
+        buf_char(ret, ':');
+        json_write_tree(ret, value);
+        before = ',';
+    }
+    buf_text(ret, before == '{' ? TEXT("{}") : TEXT("}"));
+}
+
+static void write_array(struct buf *ret, const json_t *json)
+{
+    buf_char(ret, '[');
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        if (i)
+            buf_char(ret, ',');
+        json_write_tree(ret, json_array_get(json, i));
+    }
+    buf_char(ret, ']');
+}
+
 void json_write_tree(struct buf *ret, const json_t *json)
 {
-    if (json_dump_callback(
-            json, add_to_buf, ret, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
-        ret->failed = true;
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        write_object(ret, json);
+        return;
+    case JSON_ARRAY:
+        write_array(ret, json);
+        return;
+    case JSON_STRING:
+        json_write_text(ret, (struct text){json_string_value(json), json_string_length(json)});
+        return;
+    case JSON_INTEGER:
+        json_write_i64(ret, json_integer_value(json));
+        return;
+    case JSON_REAL:
+        write_real(ret, json);
+        return;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        buf_text(ret, json_is_true(json) ? TEXT("true") : TEXT("false"));
+        return;
+    case JSON_NULL:
+        buf_text(ret, TEXT("null"));
+        return;
+    }
 }

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/json.h"
 #include "base/op.h"
 #include "ops/elements.h"
 #include "ops/services.h"
@@ -111,23 +112,6 @@ static const struct field message_send_fields[] = {
     FIELD_END,
 };
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
-/* `text` stands for one text element. */
-static void text_to_elements(struct op *op, struct message_send *in)
-{
-    json_t *element = json_object();
-
-    json_object_set_new(element, "type", json_string("text"));
-    json_object_set_new(element, "text", json_stringn(in->text.ptr, in->text.len));
-    in->elements = json_array();
-    json_array_append_new(in->elements, element);
-    arena_defer(op->arena, release_json, in->elements);
-}
-
 static int message_send_check(struct op *op)
 {
     struct message_send *in = op->in;
@@ -139,21 +123,24 @@ static int message_send_check(struct op *op)
             op->err, ERR_INVALID_REQUEST, "/text", "stands in place of elements: give one of them");
     if (!in->elements && !text_present(in->text))
         return err_field(op->err, ERR_INVALID_REQUEST, "/elements", "is missing");
-    if (!in->elements)
-        text_to_elements(op, in);
     /* A user's own token never gets round the receiver's wishes. */
     in->options.enforce_policy |= caller_is_user(&op->caller);
     return 0;
 }
 
-static struct text dump(struct arena *arena, const json_t *json, size_t flags)
+/* `text` stands for one text element. Absent when they are too long. */
+static struct text elements_text(struct op *op, const struct message_send *in)
 {
-    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15) | flags);
+    buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
 
-    if (!text)
-        return TEXT_ABSENT;
-    arena_defer(arena, free, text);
-    return text_of(text);
+    if (in->elements) {
+        json_write_tree(&json, in->elements);
+    } else {
+        buf_text(&json, TEXT("[{\"type\":\"text\",\"text\":"));
+        json_write_text(&json, in->text);
+        buf_text(&json, TEXT("}]"));
+    }
+    return json.failed ? TEXT_ABSENT : arena_text(op->arena, buf_as_text(&json));
 }
 
 static struct text push_text(struct op *op, const struct message_push *push)
@@ -179,11 +166,12 @@ static int64_t option_bits(const struct message_options *options)
 /* Whether two requests with one key are the same one: by their JSON, not by its spelling. */
 static struct text request_hash(struct op *op)
 {
-    struct text body = dump(op->arena, op->body, JSON_SORT_KEYS);
+    char *body = json_dumps(op->body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     unsigned char *digest = arena_alloc(op->arena, EVP_MAX_MD_SIZE);
     unsigned length = 0;
 
-    EVP_Digest(body.ptr, body.len, digest, &length, EVP_sha256(), NULL);
+    EVP_Digest(body, strlen(body), digest, &length, EVP_sha256(), NULL);
+    free(body);
     return (struct text){(const char *)digest, length};
 }
 
@@ -242,7 +230,7 @@ static int message_send_run(struct op *op)
     *send = (struct send){
         .from = in->from,
         .to = in->to,
-        .elements = dump(op->arena, in->elements, 0),
+        .elements = elements_text(op, in),
         .custom_data = in->custom_data,
         .push = push_text(op, &in->push),
         .client_id = in->client_id,
@@ -256,7 +244,7 @@ static int message_send_run(struct op *op)
         .done = message_send_done,
         .owner = op,
     };
-    if (send->elements.len > MESSAGE_ELEMENTS_BYTES)
+    if (!text_present(send->elements))
         return err_field(
             op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
             MESSAGE_ELEMENTS_BYTES);

@@ -31,6 +31,7 @@ enum {
     CLIENT_ID_DIGITS = 18,
     STORE_SECONDS = 604800,
     OPTIONS_DEFAULT = 1 | 2 | 4 | 8, /* what the API sets where a request says nothing */
+    OPTION_ENFORCE_POLICY = 16,
     RETRIES = 10,
 };
 
@@ -86,6 +87,7 @@ struct settings {
     double seconds;
     double warm_up_seconds;
     bool client_id;
+    bool policy;
     char elements[TEXT_BYTES + 64];
 };
 
@@ -199,7 +201,8 @@ static void add_message(struct worker *worker)
     array_add_null(&arrays[CUSTOM_DATA]);
     array_add_null(&arrays[PUSH]);
     array_add_number(&arrays[STORE], STORE_SECONDS);
-    array_add_number(&arrays[OPTIONS], OPTIONS_DEFAULT);
+    array_add_number(
+        &arrays[OPTIONS], OPTIONS_DEFAULT | (settings->policy ? OPTION_ENFORCE_POLICY : 0));
     array_add_text(&arrays[SENT_BY], "bench");
     array_add_text(&arrays[CALLER], "bench");
     array_add_null(&arrays[IDEMPOTENCY_KEY]);
@@ -450,6 +453,7 @@ static void read_options(struct settings *settings, char **arguments)
         {"--contacts", OPTION_NUMBER, &settings->crowd.contacts},
         {"--skew", OPTION_NUMBER, &settings->crowd.skew},
         {"--no-client-id", OPTION_OFF, &settings->client_id},
+        {"--no-policy", OPTION_OFF, &settings->policy},
         {"--split", OPTION_NUMBER, &settings->split},
         {0},
     };
@@ -475,6 +479,7 @@ int main(int argc, char **arguments)
         .seconds = 10,
         .warm_up_seconds = 2,
         .client_id = true,
+        .policy = true,
     };
     struct worker *workers = calloc(MAX_CONNECTIONS, sizeof(*workers));
     char text[TEXT_BYTES + 1] = "";

@@ -81,6 +81,7 @@ struct options {
     double seconds;
     double warm_up_seconds;
     bool client_id;
+    bool policy;
 };
 
 static void parse_url(struct load *load, const char *url)
@@ -138,9 +139,10 @@ static void make_request(struct load *load, const struct options *options)
     if (load->target == TARGET_SEND) {
         (void)snprintf(path, sizeof(path), "/v1/messages");
         (void)snprintf(
-            body, sizeof(body), "{\"from\":\"%s######\",\"to\":\"%s@@@@@@\"%s,\"text\":\"%s\"}",
+            body, sizeof(body), "{\"from\":\"%s######\",\"to\":\"%s@@@@@@\"%s%s,\"text\":\"%s\"}",
             options->prefix, options->prefix,
-            options->client_id ? ",\"client_id\":\"!!!!!!!!!!!!!!!!!!\"" : "", text);
+            options->client_id ? ",\"client_id\":\"!!!!!!!!!!!!!!!!!!\"" : "",
+            options->policy ? ",\"options\":{\"enforce_policy\":true}" : "", text);
     }
     length = snprintf(
         load->request, sizeof(load->request), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
@@ -354,6 +356,7 @@ static void read_options(struct load *load, struct options *options, char **argu
         {"--skew", OPTION_NUMBER, &load->crowd.skew},
         {"--once", OPTION_ON, &load->once},
         {"--no-client-id", OPTION_OFF, &options->client_id},
+        {"--no-policy", OPTION_OFF, &options->policy},
         {0},
     };
 
@@ -378,6 +381,7 @@ int main(int argc, char **arguments)
         .seconds = 10,
         .warm_up_seconds = 2,
         .client_id = true,
+        .policy = true,
     };
     uint64_t counted_from_ns;
 
