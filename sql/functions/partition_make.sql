@@ -1,5 +1,5 @@
--- duet.partition_make: make the partitions of mailbox for today and the next 14 days. Returns how many days
--- ahead there are then.
+-- duet.partition_make: make the partitions of mailbox for today and the next 14 days, and those of
+-- audit_entry for this week and the next 4. Returns how many days ahead mailbox has then.
 --
 -- Also for the server, where pg_cron is not there or has stopped. Makes and never drops: dropping takes
 -- stronger locks and has its own job. pg_partman leaves the session's search_path as it finds it here:
@@ -23,6 +23,14 @@ begin
         array(
             select pg_catalog.date_trunc('day', p_now) + d * interval '1 day'
             from pg_catalog.generate_series(0, 14) as d
+        ),
+        p_analyze := false
+    );
+    perform partman.create_partition_time(
+        'duet.audit_entry',
+        array(
+            select pg_catalog.date_trunc('week', p_now) + w * interval '1 week'
+            from pg_catalog.generate_series(0, 4) as w
         ),
         p_analyze := false
     );
