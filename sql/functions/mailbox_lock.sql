@@ -6,13 +6,13 @@
 -- locks    the heads, until the end of the transaction
 -- indexes  mailbox_head_pkey
 create or replace function duet.mailbox_lock(p_owner bigint[])
-returns bigint
+returns integer
 language plpgsql
 set search_path = duet, pg_temp
 as $$
 declare
     v_owner bigint;
-    v_n bigint := 0;
+    v_n integer := 0;
 begin
     for v_owner in select distinct o from unnest(p_owner) as o where o is not null order by o loop
         perform from mailbox_head as h where h.owner = v_owner for update;

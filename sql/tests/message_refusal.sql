@@ -18,12 +18,12 @@ insert into duet.contact values (:ann, :bob, false, false, now()), (:bob, :ann, 
 select is(pg_temp.refusals(), '1 blocked_by_recipient', 'who is blocked is refused, who blocks is not');
 select is(pg_temp.refusals(pg_temp.usual()), null, 'nothing is refused where the policy is not enforced');
 
-update duet.contact set blocked = false where owner = :bob and peer = :ann;
+update duet.contact set blocked = false, blocked_at = null where owner = :bob and peer = :ann;
 update duet.setting set messaging = 'friends';
 select is(pg_temp.refusals(), '1 not_friends, 2 not_friends', 'among friends only, strangers are refused');
-update duet.contact set friend = true where owner = :ann and peer = :bob;
+update duet.contact set friend = true, friend_since = now() where owner = :ann and peer = :bob;
 select is(pg_temp.refusals(), '1 not_friends, 2 not_friends', 'among friends only, one-sided friends are refused');
-update duet.contact set friend = true where owner = :bob and peer = :ann;
+update duet.contact set friend = true, friend_since = now() where owner = :bob and peer = :ann;
 select is(pg_temp.refusals(), null, 'mutual friends may write to each other');
 
 update duet.app_user set muted_until = now() + interval '1 s' where user_no = :ann;

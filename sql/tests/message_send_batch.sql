@@ -170,7 +170,7 @@ select is(pg_temp.with_gaps(), 0::bigint, 'keys leave no gap in the numbers');
 
 -- ---- the policy ----
 
-update duet.contact set blocked = true where owner = :bob and peer = :ann;
+update duet.contact set blocked = true, blocked_at = now() where owner = :bob and peer = :ann;
 select results_eq(
     format('select outcome, replayed from pg_temp.send(array[%1$s, %1$s, %1$s, %2$s, %1$s], array[%2$s, %2$s, %3$s, %1$s, %2$s],
             array[null, null, null, null, %5$L], p_options => array[%4$s, 15, %4$s, %4$s, %4$s])', :ann, :bob, :cat, pg_temp.enforced(), 'c1'),

@@ -388,6 +388,7 @@ def test_a_muted_user_may_not_send(api, db, ann, bob):
 
 def decide(db, owner, peer, **flags):
     """What the owner has decided about the peer."""
+    since = {"friend": "friend_since", "blocked": "blocked_at"}
     for name, value in flags.items():
         db.execute(
             "insert into duet.contact (owner, peer, created_at)"
@@ -396,10 +397,10 @@ def decide(db, owner, peer, **flags):
             [owner, peer],
         )
         db.execute(
-            f"update duet.contact set {name} = %s"
+            f"update duet.contact set {name} = %s, {since[name]} = case when %s then now() end"
             " where owner = (select user_no from duet.app_user where user_id = %s)"
             " and peer = (select user_no from duet.app_user where user_id = %s)",
-            [value, owner, peer],
+            [value, value, owner, peer],
         )
 
 
