@@ -7,6 +7,7 @@ revoke all on schema duet from public;
 grant usage on schema duet to duet_server;
 
 grant execute on function
+    duet.audit_add,
     duet.event_list,
     duet.message_get,
     duet.message_list,

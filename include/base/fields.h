@@ -36,10 +36,18 @@ enum field_kind {
     FIELD_KIND_RAW, /* struct text: in rows and replies alone, JSON that was checked when it came in
                      * and is written as it stands; text or jsonb in SQL */
     FIELD_KIND_OBJECT, /* an embedded struct; its columns are prefixed with <name>_ */
-    FIELD_KIND_LIST,   /* struct list: array of structs; the rows of a result */
+    FIELD_KIND_LIST,  /* struct list: array of structs; in requests json in SQL, in replies the rows
+                       * of a result */
+    FIELD_KIND_TEXTS, /* struct list of struct text: array of strings; text[] in SQL */
 };
 
-enum field_place { IN_BODY = 0, IN_PATH, IN_QUERY, IN_HEADER };
+enum field_place {
+    IN_BODY = 0,
+    IN_PATH,
+    IN_QUERY,
+    IN_HEADER,
+    IN_CALLER, /* as_user: the user whose token asks; absent for a back-end token */
+};
 
 /* An INT or TIME that is not there. */
 #define FIELD_ABSENT INT64_MIN
@@ -57,9 +65,10 @@ struct field {
     const char *header; /* IN_HEADER: the header's name */
     bool required;
     bool not_column;  /* the SQL call or row does not know it */
-    bool omit_absent; /* TEXT in replies: left out when absent, instead of null */
-    int64_t min;      /* TEXT: bytes; INT: value; LIST, VARIANTS, MAP: members */
-    int64_t max;      /* the same; 0 for TEXT, LIST, VARIANTS, MAP means FIELD_TEXT_BYTES */
+    bool omit_absent; /* in replies: left out when absent, instead of null; an OBJECT is absent when
+                       * its first field is */
+    int64_t min;      /* TEXT: bytes; INT: value; LIST, TEXTS, VARIANTS, MAP: members */
+    int64_t max;      /* the same; 0 for those but INT means FIELD_TEXT_BYTES */
     double min_real, max_real; /* REAL; both 0: any */
     int64_t fallback;          /* BOOL and INT in requests: value when absent */
     bool has_fallback;
@@ -69,7 +78,7 @@ struct field {
     bool multiline;                 /* TEXT: control characters are allowed but NUL */
     const struct fields *of;        /* OBJECT, LIST */
     const struct variant *variants; /* VARIANTS; a row without a name ends it */
-    int64_t max_value_bytes;        /* MAP: bytes of each value */
+    int64_t max_value_bytes;        /* MAP, TEXTS: bytes of each value */
 };
 
 #define FIELD_TEXT_BYTES 65536
@@ -116,6 +125,8 @@ struct variant {
     FIELD_(type, member, c_type, FIELD_KIND_OBJECT, __VA_ARGS__)
 #define FIELD_LIST(type, member, ...)                                                              \
     FIELD_(type, member, struct list, FIELD_KIND_LIST, __VA_ARGS__)
+#define FIELD_TEXTS(type, member, ...)                                                             \
+    FIELD_(type, member, struct list, FIELD_KIND_TEXTS, __VA_ARGS__)
 #define FIELD_END                                                                                  \
     {                                                                                              \
         .kind = FIELD_KIND_END                                                                     \
@@ -140,6 +151,7 @@ struct field_source {
     const struct param *query;
     size_t n_query;
     struct text (*header)(void *context, const char *name); /* absent when there is none */
+    struct text as_user;                                    /* of a user token, else absent */
     void *context;
     json_t *body; /* borrowed, an object; NULL when the request has none */
 };

@@ -26,6 +26,11 @@ struct operation {
     /* NULL on LANE_READER: the SQL function of the same name is called. */
     int (*run)(struct op *op);
     struct fields in;
+    /* The members of the body go to SQL as one object, p_patch: what is absent there stays as it
+     * is, what is null goes back to its default (RFC 7396). */
+    bool merge_patch;
+    /* On LANE_READER: the call leaves a row in the audit, in the same transaction. */
+    bool audit;
     struct fields out;            /* empty: the reply has no JSON body */
     const enum err_code *refuses; /* ERR_NONE at the end; what any request may meet is not listed */
     const char *location; /* of what a 201 has made: "/v1/users/{id}", filled from `out`; or NULL */
@@ -38,9 +43,12 @@ struct op {
     struct arena *arena;       /* owns what belongs to this request */
     struct err *err;
     struct caller caller;
-    void *in;     /* of operation->in.size */
-    void *out;    /* of operation->out.size; zeroed before run */
-    json_t *body; /* the request, as it came; NULL when it had none */
+    struct text request_id;
+    struct text resource; /* the path as it was asked for */
+    struct text address;  /* of the client */
+    void *in;             /* of operation->in.size */
+    void *out;            /* of operation->out.size; zeroed before run */
+    json_t *body;         /* the request, as it came; NULL when it had none */
 
     struct text raw; /* the body, where operation->content_type is set */
     bool found;      /* nothing new was made: 200 instead of 201 */

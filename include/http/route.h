@@ -7,9 +7,9 @@
 
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHODS };
 
-/* What a user token may do with a route: nothing, or act where the named field is the user itself.
- */
-enum own { OWN_NONE, OWN_PATH_USER, OWN_BODY_FROM };
+/* What a user token may do with a route: nothing, act where the named field is the user itself, or
+ * what the SQL function allows the user p_as_user. */
+enum own { OWN_NONE, OWN_PATH_USER, OWN_BODY_FROM, OWN_AS_USER };
 
 struct route {
     enum method method;

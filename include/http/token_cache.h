@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/keys.h"
+
 #define TOKEN_DIGEST_BYTES 32
 #define SUBJECT_BYTES 64
 
@@ -16,6 +18,7 @@
 struct token_facts {
     char subject[SUBJECT_BYTES];
     size_t subject_len;
+    char key_id[KID_BYTES + 1];
     uint32_t scopes;
     int64_t issued_at_us; /* 0: the token does not say; likewise the next */
     int64_t not_before_us;

@@ -73,6 +73,14 @@ PGresult *db_call_retrying(
     const struct params *params,
     struct db_error *error);
 
+/* The same as db_call in a transaction that is rolled back: what it would have done, with nothing
+ * done. */
+PGresult *db_call_undone(
+    struct db *db,
+    const struct statement *statement,
+    const struct params *params,
+    struct db_error *error);
+
 /* Forgets what was prepared, so that plans are made anew. */
 void db_forget_plans(struct db *db);
 

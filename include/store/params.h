@@ -18,6 +18,7 @@ enum pg_type {
     PG_INT2 = 21,
     PG_INT4 = 23,
     PG_TEXT = 25,
+    PG_JSON = 114,
     PG_FLOAT8 = 701,
     PG_BYTEA_ARRAY = 1001,
     PG_TEXT_ARRAY = 1009,

@@ -14,7 +14,8 @@ $$;
 
 select is(pg_temp.refusals(), null, 'strangers may write to each other');
 
-insert into duet.contact values (:ann, :bob, false, false, now()), (:bob, :ann, false, true, now());
+insert into duet.contact (owner, peer, blocked, blocked_at, created_at)
+values (:ann, :bob, false, null, now()), (:bob, :ann, true, now(), now());
 select is(pg_temp.refusals(), '1 blocked_by_recipient', 'who is blocked is refused, who blocks is not');
 select is(pg_temp.refusals(pg_temp.usual()), null, 'nothing is refused where the policy is not enforced');
 

@@ -14,8 +14,19 @@ select is_empty($$select from pg_auth_members where member in ('duet_owner'::reg
 select results_eq(
     $$select p.proname from pg_proc as p
       where p.pronamespace = 'duet'::regnamespace and has_function_privilege('duet_server', p.oid, 'execute') order by 1$$,
-    $$values ('event_list'::name), ('message_get'), ('message_list'), ('message_send_batch'), ('partition_make'),
-             ('ready_get'), ('schema_ready'), ('user_get'), ('user_put'), ('user_resolve')$$,
+    $$select * from unnest(array[
+          'audit_add'::name,
+          'event_list',
+          'message_get',
+          'message_list',
+          'message_send_batch',
+          'partition_make',
+          'ready_get',
+          'schema_ready',
+          'user_get',
+          'user_put',
+          'user_resolve'
+      ]) order by 1$$,
     'the server''s role may call exactly these functions');
 select is_empty(
     $$select p.oid::regprocedure from pg_proc as p

@@ -261,6 +261,38 @@ static void decode_variants(
         *ret = json;
 }
 
+static struct text json_text(const json_t *json)
+{
+    return (struct text){json_string_value(json), json_string_length(json)};
+}
+
+static void decode_texts(
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    const json_t *json,
+    struct list *ret)
+{
+    const struct field each = {
+        .kind = FIELD_KIND_TEXT, .min = 1, .max = field->max_value_bytes, .one_of = field->one_of};
+
+    if (!check_array(d, field, place, json))
+        return;
+    size_t n = json_array_size(json);
+    struct text *texts = arena_alloc(d->arena, n * sizeof(*texts));
+    for (size_t i = 0; i < n; i++) {
+        const json_t *member = json_array_get(json, i);
+        struct place at = {place, NULL, i};
+        if (!json_is_string(member))
+            WRONG(d, &at, "must be a string");
+        else
+            check_text(d, &each, &at, json_text(member));
+        texts[i] = json_text(member);
+    }
+    if (ret)
+        *ret = (struct list){texts, n};
+}
+
 static void decode_list(
     struct decoding *d,
     const struct field *field,
@@ -279,11 +311,6 @@ static void decode_list(
     }
     if (ret)
         *ret = (struct list){items, n};
-}
-
-static struct text json_text(const json_t *json)
-{
-    return (struct text){json_string_value(json), json_string_length(json)};
 }
 
 static void decode_json_value(
@@ -345,6 +372,9 @@ static void decode_json_value(
     case FIELD_KIND_LIST:
         decode_list(d, field, place, json, ret);
         return;
+    case FIELD_KIND_TEXTS:
+        decode_texts(d, field, place, json, ret);
+        return;
     case FIELD_KIND_RAW:
     case FIELD_KIND_END:
         WRONG(d, place, "cannot stand here");
@@ -393,6 +423,7 @@ static void decode_text_value(
     case FIELD_KIND_RAW:
     case FIELD_KIND_OBJECT:
     case FIELD_KIND_LIST:
+    case FIELD_KIND_TEXTS:
     case FIELD_KIND_END:
         WRONG(d, place, "cannot stand here");
         return;
@@ -425,6 +456,7 @@ static void set_absent(struct decoding *d, const struct field *field, void *ret)
     case FIELD_KIND_VARIANTS:
     case FIELD_KIND_RAW:
     case FIELD_KIND_LIST:
+    case FIELD_KIND_TEXTS:
     case FIELD_KIND_END:
         return; /* the record is zeroed, which is absent */
     }
@@ -499,6 +531,8 @@ static struct text find_outside_body(const struct field_source *source, const st
 {
     const struct param *param = NULL;
 
+    if (field->from == IN_CALLER)
+        return source->as_user;
     if (field->from == IN_HEADER)
         return source->header ? source->header(source->context, field->header) : TEXT_ABSENT;
     if (field->from == IN_PATH)

@@ -36,6 +36,19 @@ static void write_list(struct buf *ret, const struct fields *of, const struct li
     buf_char(ret, ']');
 }
 
+static void write_texts(struct buf *ret, const struct list *list)
+{
+    const struct text *texts = list->items;
+
+    buf_char(ret, '[');
+    for (size_t i = 0; i < list->n_items; i++) {
+        if (i)
+            buf_char(ret, ',');
+        json_write_text(ret, texts[i]);
+    }
+    buf_char(ret, ']');
+}
+
 static void write_value(struct buf *ret, const struct field *field, const void *value)
 {
     int64_t number;
@@ -82,15 +95,40 @@ static void write_value(struct buf *ret, const struct field *field, const void *
     case FIELD_KIND_LIST:
         write_list(ret, field->of, value);
         return;
+    case FIELD_KIND_TEXTS:
+        write_texts(ret, value);
+        return;
     case FIELD_KIND_END:
         return;
     }
 }
 
-static bool is_left_out(const struct field *field, const void *value)
+static bool is_absent(const struct field *field, const void *value)
 {
-    return field->omit_absent && field->kind == FIELD_KIND_TEXT &&
-           !text_present(*(const struct text *)value);
+    switch (field->kind) {
+    case FIELD_KIND_TEXT:
+    case FIELD_KIND_RAW:
+        return !text_present(*(const struct text *)value);
+    case FIELD_KIND_INT:
+    case FIELD_KIND_TIME:
+        return *(const int64_t *)value == FIELD_ABSENT;
+    case FIELD_KIND_MESSAGE_ID:
+        return ((const struct message_id *)value)->receiver == 0;
+    case FIELD_KIND_MAP:
+    case FIELD_KIND_JSON:
+    case FIELD_KIND_VARIANTS:
+        return !*(json_t *const *)value;
+    case FIELD_KIND_OBJECT:
+        return is_absent(field->of->list, (const char *)value + field->of->list->offset);
+    case FIELD_KIND_LIST:
+    case FIELD_KIND_TEXTS:
+        return ((const struct list *)value)->n_items == 0;
+    case FIELD_KIND_BOOL:
+    case FIELD_KIND_REAL:
+    case FIELD_KIND_END:
+        return false;
+    }
+    return false;
 }
 
 void fields_encode(const struct fields *fields, const void *record, struct buf *ret)
@@ -99,7 +137,7 @@ void fields_encode(const struct fields *fields, const void *record, struct buf *
 
     for (const struct field *field = fields->list; field->kind; field++) {
         const void *value = (const char *)record + field->offset;
-        if (is_left_out(field, value))
+        if (field->omit_absent && is_absent(field, value))
             continue;
         buf_char(ret, separator);
         separator = ',';
@@ -129,6 +167,7 @@ static const char *const kind_names[] = {
     [FIELD_KIND_RAW] = "json",
     [FIELD_KIND_OBJECT] = "object",
     [FIELD_KIND_LIST] = "list",
+    [FIELD_KIND_TEXTS] = "texts",
 };
 
 static const char *const place_names[] = {
@@ -146,7 +185,8 @@ static json_t *describe_variants(const struct variant *variants)
 static void describe_limits(const struct field *field, json_t *object)
 {
     bool counted = field->kind == FIELD_KIND_TEXT || field->kind == FIELD_KIND_LIST ||
-                   field->kind == FIELD_KIND_VARIANTS || field->kind == FIELD_KIND_MAP;
+                   field->kind == FIELD_KIND_TEXTS || field->kind == FIELD_KIND_VARIANTS ||
+                   field->kind == FIELD_KIND_MAP;
 
     if (field->kind == FIELD_KIND_REAL && (field->min_real != 0 || field->max_real != 0)) {
         json_object_set_new(object, "min", json_real(field->min_real));
@@ -209,6 +249,7 @@ json_t *fields_describe(const struct fields *fields, bool as_request)
     json_t *array = json_array();
 
     for (const struct field *field = fields->list; field && field->kind; field++)
-        json_array_append_new(array, describe_field(field, as_request));
+        if (field->from != IN_CALLER) /* what no client says */
+            json_array_append_new(array, describe_field(field, as_request));
     return array;
 }

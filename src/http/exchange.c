@@ -1,5 +1,7 @@
 #include "http/exchange.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -425,6 +427,7 @@ static int decode(struct exchange *e)
         .n_query = e->match.n_query,
         .header = header_value,
         .context = e,
+        .as_user = caller_is_user(&e->op.caller) ? e->op.caller.subject : TEXT_ABSENT,
         .body = e->json,
     };
     e->op.body = e->json;
@@ -446,7 +449,10 @@ static const struct text *own_field(const struct exchange *e)
 /* A user token acts for its own user only. */
 static int authorize(struct exchange *e)
 {
-    if (e->match.route->scope == SCOPE_PUBLIC || !caller_is_user(&e->op.caller))
+    enum own own_rule = e->match.route->own;
+
+    if (e->match.route->scope == SCOPE_PUBLIC || !caller_is_user(&e->op.caller) ||
+        own_rule == OWN_AS_USER)
         return 0;
     const struct text *own = own_field(e);
     if (own && text_equal(*own, e->op.caller.subject))
@@ -476,6 +482,25 @@ static void finish_here(struct op *op, int result)
     e->stage = STAGE_DONE;
 }
 
+static struct text client_address(struct exchange *e)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    char host[NI_MAXHOST] = "";
+    socklen_t size = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                               : sizeof(struct sockaddr_in);
+
+    if (address && getnameinfo(address, size, host, sizeof(host), NULL, 0, NI_NUMERICHOST) == 0)
+        return arena_text(e->arena, text_of(host));
+    return TEXT("");
+}
+
+static struct text path_of(struct text target)
+{
+    return text_cut(&target, '?');
+}
+
 static void prepare_op(struct exchange *e)
 {
     struct services *services = e->server->services;
@@ -486,6 +511,11 @@ static void prepare_op(struct exchange *e)
     e->op.err = &e->err;
     e->op.index = (size_t)(e->match.route - routes);
     e->op.owner = e;
+    e->op.request_id = e->request_id;
+    if (e->op.operation->audit) {
+        e->op.resource = path_of(e->target);
+        e->op.address = client_address(e);
+    }
     e->op.deadline_us = clock_mono_us() + services->settings->request_timeout_s * USEC_PER_SEC;
 }
 

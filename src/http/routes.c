@@ -51,7 +51,10 @@ static json_t *describe_refusals(const struct operation *operation)
 static json_t *describe_route(const struct route *route)
 {
     static const char *const owns[] = {
-        [OWN_NONE] = "none", [OWN_PATH_USER] = "path:user", [OWN_BODY_FROM] = "body:from"};
+        [OWN_NONE] = "none",
+        [OWN_PATH_USER] = "path:user",
+        [OWN_BODY_FROM] = "body:from",
+        [OWN_AS_USER] = "as_user"};
 
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "method", method_text(route->method),

@@ -336,6 +336,7 @@ static refusal verify_with(
         return "payload";
     if ((why = check_signature(key, token, parts.signature, arena)))
         return why;
+    snprintf(ret->key_id, sizeof(ret->key_id), "%s", key->kid);
     return read_claims(tokens, claims, ret);
 }
 
@@ -391,6 +392,7 @@ int token_verify(
     }
     *ret = (struct caller){
         .subject = arena_text(arena, (struct text){facts.subject, facts.subject_len}),
+        .key_id = arena_text(arena, text_of(facts.key_id)),
         .scopes = facts.scopes,
         .issued_at_us = facts.issued_at_us,
         .expires_at_us = facts.expires_at_us,

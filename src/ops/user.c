@@ -96,6 +96,7 @@ const struct operation user_put = {
     .name = "user_put",
     .lane = LANE_READER,
     .check = user_put_check,
+    .audit = true,
     .in = FIELDS(user_put_fields, struct user_put),
     .out = FIELDS(user_fields, struct user),
     .location = "/v1/users/{id}",

@@ -31,13 +31,16 @@ static Oid type_of(enum field_kind kind)
         return PG_TIMESTAMPTZ;
     case FIELD_KIND_MAP:
         return PG_JSONB;
+    case FIELD_KIND_LIST:
+        return PG_JSON;
+    case FIELD_KIND_TEXTS:
+        return PG_TEXT_ARRAY;
     case FIELD_KIND_TEXT:
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
     case FIELD_KIND_RAW:
     case FIELD_KIND_MESSAGE_ID:
     case FIELD_KIND_OBJECT:
-    case FIELD_KIND_LIST:
     case FIELD_KIND_END:
         break;
     }
@@ -51,15 +54,25 @@ static void add_argument(
     buf_printf(m->sql, "%sp_%s%s%s => $%d", m->n > 1 ? ", " : "", prefix, name, part, m->n);
 }
 
-static void add_arguments(struct making *m, const struct fields *fields, const char *prefix)
+/* Whether the field has a parameter of its own. */
+static bool is_argument(const struct operation *operation, const struct field *field)
+{
+    return !field->not_column && !(operation->merge_patch && field->from == IN_BODY);
+}
+
+static void add_arguments(
+    struct making *m,
+    const struct operation *operation,
+    const struct fields *fields,
+    const char *prefix)
 {
     for (const struct field *field = fields->list; field->kind; field++) {
-        if (field->not_column)
+        if (!is_argument(operation, field))
             continue;
         if (field->kind == FIELD_KIND_OBJECT) {
             char nested[128];
             snprintf(nested, sizeof(nested), "%s%s_", prefix, field->name);
-            add_arguments(m, field->of, nested);
+            add_arguments(m, operation, field->of, nested);
         } else if (field->kind == FIELD_KIND_MESSAGE_ID) {
             add_argument(m, prefix, field->name, "_receiver", PG_INT8);
             add_argument(m, prefix, field->name, "_receiver_seq", PG_INT8);
@@ -73,15 +86,46 @@ static void add_arguments(struct making *m, const struct fields *fields, const c
     }
 }
 
+static void add_call(struct making *m, const struct operation *operation)
+{
+    buf_printf(m->sql, "select * from duet.%s(", operation->name);
+    if (operation->in.list)
+        add_arguments(m, operation, &operation->in, "");
+    if (operation->merge_patch)
+        add_argument(m, "", "patch", "", PG_JSONB);
+    buf_char(m->sql, ')');
+}
+
+/* What audit_add is told besides the outcome; bound by bind_audit in this order. */
+static const char *const audit_arguments[] = {"subject",  "key_id",       "address",   "operation",
+                                              "resource", "on_behalf_of", "request_id"};
+#define AUDIT_ARGUMENTS (sizeof(audit_arguments) / sizeof(audit_arguments[0]))
+
+/* One statement, so one transaction and one way to the database and back. The call is in a CTE that
+ * is computed first, because the audit asks for its outcome. */
+static void add_audited_call(struct making *m, const struct operation *operation)
+{
+    buf_text(m->sql, TEXT("with called as materialized ("));
+    add_call(m, operation);
+    buf_text(m->sql, TEXT("), audited as materialized (select duet.audit_add("));
+    for (size_t i = 0; i < AUDIT_ARGUMENTS; i++) {
+        m->types[m->n++] = PG_TEXT;
+        buf_printf(m->sql, "p_%s => $%d, ", audit_arguments[i], m->n);
+    }
+    buf_text(
+        m->sql, TEXT("p_outcome => (select outcome from called limit 1))) "
+                     "select called.* from called, audited"));
+}
+
 void call_make(const struct operation *operation, struct arena *arena, struct call *ret)
 {
     buf_auto sql = BUF(SQL_BYTES_MAX);
     struct making m = {.sql = &sql};
 
-    buf_printf(&sql, "select * from duet.%s(", operation->name);
-    if (operation->in.list)
-        add_arguments(&m, &operation->in, "");
-    buf_char(&sql, ')');
+    if (operation->audit)
+        add_audited_call(&m, operation);
+    else
+        add_call(&m, operation);
     ret->operation = operation;
     ret->statement = (struct statement){
         .name = operation->name,
@@ -173,10 +217,32 @@ static struct text json_to_text(struct arena *arena, json_t *json)
     return text_of(text);
 }
 
-static void bind_fields(struct params *params, const struct fields *fields, const void *record);
+struct binding {
+    struct params *params;
+    const struct op *op;
+};
 
-static void bind_field(struct params *params, const struct field *field, const void *value)
+static void bind_fields(const struct binding *b, const struct fields *fields, const void *record);
+
+/* The array as it came: the table has looked at it, and SQL takes it apart. */
+static void bind_list(const struct binding *b, const struct field *field)
 {
+    json_t *json = json_object_get(b->op->body, field->name);
+
+    params_json(b->params, json_to_text(b->params->arena, json_is_null(json) ? NULL : json));
+}
+
+static void bind_texts(const struct binding *b, const struct list *texts)
+{
+    if (texts->items)
+        params_text_array(b->params, texts->items, texts->n_items, PG_TEXT);
+    else
+        params_null(b->params);
+}
+
+static void bind_field(const struct binding *b, const struct field *field, const void *value)
+{
+    struct params *params = b->params;
     int64_t number;
 
     switch (field->kind) {
@@ -211,22 +277,92 @@ static void bind_field(struct params *params, const struct field *field, const v
         bind_message_id(params, value);
         return;
     case FIELD_KIND_OBJECT:
-        bind_fields(params, field->of, value);
+        bind_fields(b, field->of, value);
         return;
     case FIELD_KIND_LIST:
+        bind_list(b, field);
+        return;
+    case FIELD_KIND_TEXTS:
+        bind_texts(b, value);
+        return;
     case FIELD_KIND_END:
         return;
     }
 }
 
-static void bind_fields(struct params *params, const struct fields *fields, const void *record)
+static void bind_fields(const struct binding *b, const struct fields *fields, const void *record)
 {
     for (const struct field *field = fields->list; field && field->kind; field++)
-        if (!field->not_column)
-            bind_field(params, field, (const char *)record + field->offset);
+        if (is_argument(b->op->operation, field))
+            bind_field(b, field, (const char *)record + field->offset);
+}
+
+static const struct field *find_field(const struct fields *fields, const char *name)
+{
+    for (const struct field *field = fields->list; field && field->kind; field++)
+        if (strcmp(field->name, name) == 0)
+            return field;
+    return NULL;
+}
+
+/* The user whom the call is about: the one of the path, or who is written in whose name. */
+static struct text on_behalf_of(const struct op *op)
+{
+    const struct field *field = find_field(&op->operation->in, "user");
+
+    if (!field)
+        field = find_field(&op->operation->in, "from");
+    return field && field->kind == FIELD_KIND_TEXT
+               ? *(const struct text *)(const void *)((const char *)op->in + field->offset)
+               : TEXT_ABSENT;
+}
+
+/* In the order of audit_arguments. A user's own token leaves no trace: its subject stays null. */
+static void bind_audit(struct params *params, const struct op *op)
+{
+    params_text(params, caller_is_user(&op->caller) ? TEXT_ABSENT : op->caller.subject);
+    params_text(params, op->caller.key_id);
+    params_text(params, op->address);
+    params_text(params, text_of(op->operation->name));
+    params_text(params, op->resource);
+    params_text(params, on_behalf_of(op));
+    params_text(params, op->request_id);
+}
+
+static void bind_call(struct params *params, const struct op *op)
+{
+    const struct binding b = {params, op};
+
+    bind_fields(&b, &op->operation->in, op->in);
+    if (op->operation->merge_patch)
+        params_json(params, json_to_text(params->arena, op->body));
+    if (op->operation->audit)
+        bind_audit(params, op);
 }
 
 /* ---- calling ---- */
+
+/* `?validate_only=true`: the call is made, and what it has done undone. */
+static bool is_rehearsal(const struct op *op)
+{
+    const struct field *field = find_field(&op->operation->in, "validate_only");
+
+    return field && *(const bool *)((const char *)op->in + field->offset);
+}
+
+/* The error of an outcome; of a field, where the function says which. */
+static int refuse(struct op *op, const PGresult *result, struct text outcome)
+{
+    int column = PQfnumber(result, "pointer");
+    struct text pointer = column >= 0 ? row_text(result, 0, column, op->arena) : TEXT_ABSENT;
+    enum err_code code = err_from_code(outcome);
+
+    if (!code)
+        return err_plain(op->err, ERR_INTERNAL);
+    return text_present(pointer)
+               ? err_field(op->err, code, pointer.ptr, "%s", err_info(code)->title)
+               : err_plain(op->err, code);
+}
 
 /* The result of the operation's call; NULL with op->err filled when the call failed or was refused.
  */
@@ -237,9 +373,11 @@ static PGresult *call_operation(struct op *op)
     struct db_error error;
 
     params_init(&params, op->arena);
-    bind_fields(&params, &op->operation->in, op->in);
+    bind_call(&params, op);
     int64_t begun = clock_mono_us();
-    PGresult *result = db_call_retrying(op->db, &call->statement, &params, &error);
+    PGresult *result = is_rehearsal(op)
+                           ? db_call_undone(op->db, &call->statement, &params, &error)
+                           : db_call_retrying(op->db, &call->statement, &params, &error);
     op->database_us += clock_mono_us() - begun;
     if (!result) {
         db_error_to_err(&error, op->err);
@@ -249,9 +387,8 @@ static PGresult *call_operation(struct op *op)
     struct text outcome = PQntuples(result) ? row_text(result, 0, column, op->arena) : TEXT("ok");
     if (text_equal(outcome, TEXT("ok")))
         return result;
+    refuse(op, result, outcome);
     PQclear(result);
-    enum err_code code = err_from_code(outcome);
-    err_plain(op->err, code ? code : ERR_INTERNAL);
     return NULL;
 }
 
@@ -275,14 +412,6 @@ int store_call_one(struct op *op)
     int created = PQfnumber(result, "created");
     op->found = created >= 0 && !row_bool(result, 0, created);
     return 0;
-}
-
-static const struct field *find_field(const struct fields *fields, const char *name)
-{
-    for (const struct field *field = fields->list; field && field->kind; field++)
-        if (strcmp(field->name, name) == 0)
-            return field;
-    return NULL;
 }
 
 /* Asks for one row more than the page holds: whether it comes tells whether there is a next page.

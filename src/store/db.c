@@ -396,3 +396,39 @@ PGresult *db_call_retrying(
     }
     return result;
 }
+
+/* BEGIN or ROLLBACK. */
+static bool command(struct db *db, const char *sql, struct db_error *error)
+{
+    int64_t deadline =
+        clock_mono_us() + db->config->statement_timeout_s * USEC_PER_SEC + ANSWER_GRACE_US;
+
+    if (!db->conn || !PQsendQuery(db->conn, sql)) {
+        set_error(error, DB_FAULT_UNSENT, NULL);
+        db_disconnect(db);
+        return false;
+    }
+    db_result_auto *result = checked(db, take_result(db, deadline), error);
+    return result != NULL;
+}
+
+PGresult *db_call_undone(
+    struct db *db,
+    const struct statement *statement,
+    const struct params *params,
+    struct db_error *error)
+{
+    struct db_error ignored;
+
+    *error = (struct db_error){DB_FAULT_NONE, ""};
+    if (!command(db, "begin", error)) {
+        report(db, statement, error);
+        return NULL;
+    }
+    PGresult *result = db_call(db, statement, params, error);
+    if (db->conn && !command(db, "rollback", &ignored))
+        db_disconnect(db);
+    if (!result && error->fault == DB_FAULT_LOST)
+        error->fault = DB_FAULT_UNSENT; /* it would have been undone anyway */
+    return result;
+}

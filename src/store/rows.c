@@ -82,7 +82,9 @@ static bool type_fits(enum field_kind kind, Oid type)
     case FIELD_KIND_JSON:
     case FIELD_KIND_VARIANTS:
     case FIELD_KIND_RAW:
-        return type == PG_TEXT || type == PG_JSONB;
+        return type == PG_TEXT || type == PG_JSONB || type == PG_JSON;
+    case FIELD_KIND_TEXTS:
+        return type == PG_TEXT_ARRAY;
     case FIELD_KIND_MESSAGE_ID:
     case FIELD_KIND_OBJECT:
     case FIELD_KIND_LIST:
@@ -105,7 +107,7 @@ static void map_column(struct mapping *m, const char *column, enum field_kind ki
 
 static void map_fields(struct mapping *m, const struct fields *fields, const char *prefix)
 {
-    for (const struct field *field = fields->list; field->kind && !m->wrong; field++) {
+    for (const struct field *field = fields->list; field && field->kind && !m->wrong; field++) {
         if (field->kind == FIELD_KIND_LIST || field->not_column)
             continue;
         const char *name = arena_printf(m->arena, "%s%s", prefix, field->name);
@@ -167,6 +169,37 @@ static int read_json(struct reading *r, int column, json_t **ret)
     return 0;
 }
 
+static uint32_t take_u32(const char **p)
+{
+    uint32_t bytes;
+
+    memcpy(&bytes, *p, sizeof(bytes));
+    *p += sizeof(bytes);
+    return be32toh(bytes);
+}
+
+/* text[]: dimensions, whether nulls may stand in it, element type; length, lower bound; then each
+ * element behind its own length. An empty one ends with the type. */
+static struct list read_texts(struct reading *r, int column)
+{
+    const char *p = PQgetvalue(r->result, r->row, column);
+
+    if (PQgetisnull(r->result, r->row, column) || take_u32(&p) == 0)
+        return (struct list){NULL, 0};
+    p += 2 * sizeof(uint32_t);
+    size_t n = take_u32(&p);
+    p += sizeof(uint32_t);
+    struct text *texts = arena_alloc(r->arena, n * sizeof(*texts));
+    for (size_t i = 0; i < n; i++) {
+        uint32_t length = take_u32(&p);
+        if (length == UINT32_MAX)
+            continue; /* null: the text stays absent */
+        texts[i] = arena_text(r->arena, (struct text){p, length});
+        p += length;
+    }
+    return (struct list){texts, n};
+}
+
 static int read_column(struct reading *r, enum field_kind kind, int column, void *value)
 {
     bool is_null = PQgetisnull(r->result, r->row, column);
@@ -182,7 +215,9 @@ static int read_column(struct reading *r, enum field_kind kind, int column, void
     else if (kind == FIELD_KIND_REAL) {
         int64_t bytes = row_i64(r->result, r->row, column);
         memcpy(value, &bytes, sizeof(bytes));
-    } else
+    } else if (kind == FIELD_KIND_TEXTS)
+        *(struct list *)value = read_texts(r, column);
+    else
         return read_json(r, column, value);
     return 0;
 }
@@ -203,7 +238,7 @@ static int read_fields(struct reading *r, const struct fields *fields, void *rec
 {
     int result = 0;
 
-    for (const struct field *field = fields->list; field->kind && result == 0; field++) {
+    for (const struct field *field = fields->list; field && field->kind && result == 0; field++) {
         void *value = (char *)record + field->offset;
         if (field->kind == FIELD_KIND_LIST || field->not_column)
             continue;

@@ -69,6 +69,9 @@ def text_field(schema):
 def array_field(schema, as_request):
     limits = {"min": schema.get("minItems"), "max": schema.get("maxItems")}
     items = CONTRACT.resolved(schema["items"])
+    if items.get("type") == "string":
+        longest = {"max_value_bytes": items.get("x-max-bytes"), "one_of": items.get("enum")}
+        return {"kind": "texts", **longest, **limits}
     if "oneOf" in items:
         return {"kind": "variants", "variants": variants_of(items, as_request), **limits}
     return {"kind": "list", "fields": fields_of(items, as_request), **limits}
@@ -86,6 +89,8 @@ def field_of(schema, as_request):
     schema = without_null(schema)
     if is_message_id(schema):
         return {"kind": "message_id"}
+    if schema.get("x-json"):
+        return {"kind": "json"}
     limits = {"min": schema.get("minimum"), "max": schema.get("maximum")}
     field = {
         "string": lambda: text_field(schema),
