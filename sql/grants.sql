@@ -18,6 +18,13 @@ grant execute on function
     duet.request_end,
     duet.schema_ready,
     duet.user_get,
+    duet.user_import,
+    duet.user_list,
+    duet.user_mute,
+    duet.user_patch,
     duet.user_put,
-    duet.user_resolve
+    duet.user_resolve,
+    duet.user_tag_delete,
+    duet.user_tag_list,
+    duet.user_tag_put
 to duet_server;

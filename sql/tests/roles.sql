@@ -26,8 +26,15 @@ select results_eq(
           'request_end',
           'schema_ready',
           'user_get',
+          'user_import',
+          'user_list',
+          'user_mute',
+          'user_patch',
           'user_put',
-          'user_resolve'
+          'user_resolve',
+          'user_tag_delete',
+          'user_tag_list',
+          'user_tag_put'
       ]) order by 1$$,
     'the server''s role may call exactly these functions');
 select is_empty(

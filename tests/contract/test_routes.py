@@ -245,7 +245,7 @@ def test_request_fields_agree(routes, operation):
 @each_operation
 def test_reply_fields_agree(routes, operation):
     success = str(routes[operation.name]["success"])
-    content = operation.responses[success]["content"]
+    content = operation.responses[success].get("content", {})
     told = told_fields(routes[operation.name]["out"], as_request=False)
     if "application/json" not in content or not told:
         # What is no record, such as the metrics or this document itself, has no field table.
