@@ -8,6 +8,8 @@ grant usage on schema duet to duet_server;
 
 grant execute on function
     duet.audit_add,
+    duet.erasure_continue,
+    duet.erasure_get,
     duet.event_list,
     duet.message_get,
     duet.message_list,
@@ -17,6 +19,7 @@ grant execute on function
     duet.request_begin,
     duet.request_end,
     duet.schema_ready,
+    duet.user_delete,
     duet.user_get,
     duet.user_import,
     duet.user_list,

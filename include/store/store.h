@@ -53,6 +53,10 @@ int store_call_one(struct op *op);
  * for an empty list. */
 int store_call_rows(struct op *op);
 
+/* Within an operation that deletes a user: removes some of what the user owned and reads the
+ * receipt, as it is now, into op->out. -1, with op->out as it was, when the database failed. */
+int store_erasure_continue(struct op *op, struct text id);
+
 /* A message on its way into two mailboxes. Texts are borrowed until `done` has been called. */
 struct send {
     struct text from, to;

@@ -16,6 +16,8 @@ select results_eq(
       where p.pronamespace = 'duet'::regnamespace and has_function_privilege('duet_server', p.oid, 'execute') order by 1$$,
     $$select * from unnest(array[
           'audit_add'::name,
+          'erasure_continue',
+          'erasure_get',
           'event_list',
           'message_get',
           'message_list',
@@ -25,6 +27,7 @@ select results_eq(
           'request_begin',
           'request_end',
           'schema_ready',
+          'user_delete',
           'user_get',
           'user_import',
           'user_list',

@@ -13,6 +13,15 @@ static const struct field profile_list[] = {
 
 const struct fields profile_fields = FIELDS(profile_list, struct profile);
 
+static const struct field sender_profile_list[] = {
+    FIELD_TEXT(struct sender_profile, nick),
+    FIELD_TEXT(struct sender_profile, avatar_url),
+    FIELD_BOOL(struct sender_profile, deleted),
+    FIELD_END,
+};
+
+const struct fields sender_profile_fields = FIELDS(sender_profile_list, struct sender_profile);
+
 static const char *const genders[] = {"unknown", "male", "female", NULL};
 static const char *const friend_policies[] = {"anyone", "approval", "nobody", NULL};
 
