@@ -8,6 +8,7 @@ grant usage on schema duet to duet_server;
 
 grant execute on function
     duet.audit_add,
+    duet.audit_list,
     duet.event_list,
     duet.message_get,
     duet.message_list,
@@ -15,6 +16,9 @@ grant execute on function
     duet.partition_make,
     duet.ready_get,
     duet.schema_ready,
+    duet.settings_get,
+    duet.settings_patch,
+    duet.user_export,
     duet.user_get,
     duet.user_put,
     duet.user_resolve

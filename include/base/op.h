@@ -35,6 +35,10 @@ struct operation {
     const enum err_code *refuses; /* ERR_NONE at the end; what any request may meet is not listed */
     const char *location; /* of what a 201 has made: "/v1/users/{id}", filled from `out`; or NULL */
     const char *content_type; /* of op->raw, where the reply is not JSON */
+    /* On LANE_READER: the reply may be of any length. `run` gives a piece of it in op->raw, and is
+     * called again when the client has taken that, as long as it sets op->more. Each piece has an
+     * arena of its own; that of the piece before is there until `run` has ended. */
+    bool stream;
 };
 
 struct op {
@@ -50,9 +54,11 @@ struct op {
     void *out;            /* of operation->out.size; zeroed before run */
     json_t *body;         /* the request, as it came; NULL when it had none */
 
-    struct text raw; /* the body, where operation->content_type is set */
-    bool found;      /* nothing new was made: 200 instead of 201 */
-    bool replayed;   /* the answer is that of an earlier request */
+    struct text raw;  /* the body, where operation->content_type is set */
+    bool more;        /* operation->stream: there is another piece behind this one */
+    struct text etag; /* quoted, of a resource that has versions; absent: the body tells */
+    bool found;       /* nothing new was made: 200 instead of 201 */
+    bool replayed;    /* the answer is that of an earlier request */
 
     int64_t deadline_us; /* monotonic; after it the request is refused, not begun */
     int64_t database_us; /* how long the database worked on it */

@@ -16,6 +16,7 @@ select results_eq(
       where p.pronamespace = 'duet'::regnamespace and has_function_privilege('duet_server', p.oid, 'execute') order by 1$$,
     $$select * from unnest(array[
           'audit_add'::name,
+          'audit_list',
           'event_list',
           'message_get',
           'message_list',
@@ -23,6 +24,9 @@ select results_eq(
           'partition_make',
           'ready_get',
           'schema_ready',
+          'settings_get',
+          'settings_patch',
+          'user_export',
           'user_get',
           'user_put',
           'user_resolve'
