@@ -53,7 +53,7 @@ declare
     -- Nothing is written in the future; the day to spare is for clocks that are put back.
     v_until timestamptz := least(p_until, p_now + interval '1 day');
     v_beyond_at timestamptz := v_until;
-    v_beyond_id bigint := 0;
+    v_beyond_id bigint := bigint '0';
 begin
     if p_cursor is not null then
         if p_cursor !~ '^[0-9]{1,16}\.[0-9]{1,18}$' then

@@ -29,7 +29,7 @@ as $$
 #variable_conflict use_column
 declare
     -- As the columns have them; a test holds that.
-    v_defaults constant jsonb := '{
+    v_defaults constant jsonb := jsonb '{
         "messaging": "anyone", "roaming_days": 7, "offline_days": 7, "offline_per_contact": 100,
         "recent_contacts": 100, "recall_seconds": 120, "friends_per_user": 3000, "blocks_per_user": 1000,
         "friend_request_days": 7
@@ -51,14 +51,12 @@ begin
         return;
     end if;
 
-    select jsonb_populate_record(
-        v_old,
-        coalesce(
-            jsonb_object_agg(p.key, case when p.value = 'null' then v_defaults -> p.key else p.value end),
-            '{}'))
-    into v_new
-    from jsonb_each(p_patch) as p
-    where v_defaults ? p.key;
+    select r.* into v_new
+    from (
+        select jsonb_object_agg(p.key, coalesce(nullif(p.value, 'null'), v_defaults -> p.key)) as state
+        from jsonb_each(p_patch) as p
+        where v_defaults ? p.key
+    ) as named, jsonb_populate_record(v_old, coalesce(named.state, '{}')) as r;
 
     if v_new is distinct from v_old then
         update setting as s

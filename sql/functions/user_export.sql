@@ -55,6 +55,8 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 #variable_conflict use_column
+-- Lines without a message have fewer columns than FETCH takes:
+-- @plpgsql_check_options: other_warnings = false
 declare
     v_at constant jsonb := p_cursor::jsonb;
     v_owner bigint;
@@ -63,8 +65,8 @@ declare
     v_until constant timestamptz := coalesce((v_at ->> 'until')::timestamptz, p_now);
     v_key text := coalesce(v_at ->> 'key', '');
     v_lines bigint := coalesce((v_at ->> 'lines')::bigint, 0);
-    v_n bigint := 0;
-    v_n_bytes bigint := 0;
+    v_n integer := 0;
+    v_n_bytes bigint := bigint '0';
     v_page refcursor;
 begin
     select u.user_no, u.created_at, h.last_seq into v_owner, v_created_at, v_last_seq
@@ -161,7 +163,7 @@ begin
                     'expires_at', time_text(m.expires_at)
                 ) else json_build_object(
                     'seq', m.seq, 'kind', entry_kind(m.kind), 'at', time_text(m.sent_at),
-                    'peer', p.user_id, 'details', m.details::json
+                    'peer', coalesce(p.user_id, ''), 'details', m.details::json
                 ) end::text,
                 case when e.is_message then e.id_receiver end,
                 e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
@@ -202,6 +204,7 @@ begin
         end case;
 
         loop
+            -- What is not a message has no columns of one: they are null.
             fetch v_page into
                 v_key, type, rest,
                 message_id_receiver, message_id_receiver_seq, message_id_sender, message_id_sender_seq,
@@ -218,7 +221,7 @@ begin
                 cursor := jsonb_build_object(
                     'owner', v_owner, 'last_seq', v_last_seq, 'until', v_until, 'lines', v_lines,
                     'section', v_section + case when v_section = 1 then 1 else 0 end,
-                    'key', case when v_section = 1 then '' else v_key end);
+                    'key', case when v_section = 1 then '' else v_key end)::text;
                 return next;
                 close v_page;
                 return;

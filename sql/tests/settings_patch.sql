@@ -44,9 +44,9 @@ insert into duet.setting default values;
 select is(to_jsonb(s) - 'version' - 'updated_at', (select state from patched), 'the defaults are those of the columns')
 from duet.setting as s;
 select results_eq(
-    $$select key from jsonb_object_keys(to_jsonb((select g from duet.settings_get() as g))) as key
+    $$select key collate "C" from jsonb_object_keys(to_jsonb((select g from duet.settings_get() as g))) as key
       where key not in ('outcome', 'etag') order by 1$$,
-    $$select attname::text from pg_attribute
+    $$select attname::text collate "C" from pg_attribute
       where attrelid = 'duet.setting'::regclass and attnum > 0 and not attisdropped and attname not in ('one', 'version')
       order by 1$$,
     'every setting is told');
