@@ -59,6 +59,7 @@ as $$
 -- @plpgsql_check_options: other_warnings = false
 declare
     v_at constant jsonb := p_cursor::jsonb;
+    v_horizon constant timestamptz := message_horizon(p_now);
     v_owner bigint;
     v_created_at timestamptz;
     v_last_seq bigint;
@@ -158,26 +159,32 @@ begin
             open v_page for
             select
                 m.seq::text, 'entry',
-                case when e.is_message then json_build_object(
+                case when m.kind < 16 then json_build_object(
                     'seq', m.seq, 'kind', 'message', 'at', time_text(m.sent_at),
                     'expires_at', time_text(m.expires_at)
                 ) else json_build_object(
                     'seq', m.seq, 'kind', entry_kind(m.kind), 'at', time_text(m.sent_at),
                     'peer', coalesce(p.user_id, ''), 'details', m.details::json
                 ) end::text,
-                case when e.is_message then e.id_receiver end,
-                e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
-                coalesce(case when m.outgoing then p_user else p.user_id end, ''),
-                coalesce(case when m.outgoing then p.user_id else p_user end, ''),
-                e.kind, e.elements, e.custom_data, e.sent_at, e.sent_by,
-                coalesce(s.nick, ''), coalesce(s.avatar_url, ''), e.state, e.edited_at
+                -- As message_entry has it, which cannot be joined: kind and details are not there.
+                case when m.kind < 16 then case when m.outgoing then m.peer else m.owner end end,
+                case when m.outgoing then m.peer_seq else m.seq end,
+                case when m.outgoing then m.owner else m.peer end,
+                case when m.outgoing then m.seq else m.peer_seq end,
+                m.sent_at, m.nonce,
+                coalesce(case when m.outgoing then o.user_id else p.user_id end, ''),
+                coalesce(case when m.outgoing then p.user_id else o.user_id end, ''),
+                case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end,
+                m.elements, m.custom_data, m.sent_at, m.sent_by,
+                coalesce(case when m.outgoing then o.nick else p.nick end, ''),
+                coalesce(case when m.outgoing then o.avatar_url else p.avatar_url end, ''),
+                case when m.recalled then 'recalled' else 'sent' end, m.edited_at
             from mailbox as m
-            join message_entry as e on e.owner = m.owner and e.seq = m.seq and e.sent_at = m.sent_at
             left join app_user as p on p.user_no = m.peer
-            left join app_user as s on s.user_no = e.id_sender
+            left join app_user as o on o.user_no = m.owner
             where m.owner = v_owner and m.seq > coalesce(nullif(v_key, ''), '0')::bigint
               and m.seq <= v_last_seq
-              and m.sent_at >= message_horizon(p_now) and m.sent_at < p_now + interval '1 day'
+              and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
               and (m.expires_at is null or m.expires_at > p_now)
               and not m.deleted
             order by m.seq
