@@ -69,7 +69,7 @@ def open_export(server, user, receive_buffer=4096):
 
 def take_all(connection):
     """What comes until the server ends the connection or the reply."""
-    data = b""
+    data = bytearray()
     try:
         while piece := connection.recv(65536):
             data += piece
@@ -77,7 +77,7 @@ def take_all(connection):
                 break
     except ConnectionError:
         pass
-    return data
+    return bytes(data)
 
 
 def memory_kb(server):
@@ -234,7 +234,7 @@ def fixture_hasty(start_server):
 
 
 def test_clients_that_go_away_in_the_middle_leave_nothing_behind(hasty, client_of, db, ann, bob):
-    fill(db, ann, bob, BIG, size=2000)
+    fill(db, ann, bob, 2000, size=5000)
     api = client_of(hasty)
     for _ in range(20):
         with open_export(hasty, ann) as connection:
@@ -244,7 +244,7 @@ def test_clients_that_go_away_in_the_middle_leave_nothing_behind(hasty, client_o
 
 
 def test_who_stops_reading_holds_a_piece_and_is_cut_off(hasty, client_of, db, ann, bob):
-    fill(db, ann, bob, BIG, size=4000)  # 20 MB
+    fill(db, ann, bob, 2000, size=5000)  # 10 MB
     api = client_of(hasty)
     export(api, ann)
     before = memory_kb(hasty)
@@ -252,7 +252,7 @@ def test_who_stops_reading_holds_a_piece_and_is_cut_off(hasty, client_of, db, an
     try:
         for client in clients:
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
-        # Far from the 400 MB of all that they have asked for; with room for what sanitizers keep.
+        # Far from the 200 MB of all that they have asked for; with room for what sanitizers keep.
         assert memory_kb(hasty) - before < 100_000
         hasty.wait_until(lambda: in_flight(api) == 1, REPLY_SECONDS + 8, "the end of who does not read")
         for client in clients:
@@ -263,22 +263,22 @@ def test_who_stops_reading_holds_a_piece_and_is_cut_off(hasty, client_of, db, an
 
 
 def test_who_reads_slowly_has_as_long_for_each_piece(hasty, db, ann, bob):
-    fill(db, ann, bob, BIG, size=4000)
-    data = b""
+    fill(db, ann, bob, 2000, size=5000)
+    data = bytearray()
     begun = time.monotonic()
     with open_export(hasty, ann, receive_buffer=65536) as connection:
         while not data.endswith(b"\r\n0\r\n\r\n"):
-            piece = connection.recv(1 << 20)
+            piece = connection.recv(1 << 16)
             assert piece, "cut off"
             data += piece
             if time.monotonic() - begun < REPLY_SECONDS * 2:
-                time.sleep(0.01)
-    assert time.monotonic() - begun > REPLY_SECONDS
+                time.sleep(0.03)
+    assert time.monotonic() - begun > REPLY_SECONDS * 1.5
     assert data.count(b'"type":"end"') == 1
 
 
 def test_an_export_that_fails_in_the_middle_is_seen_not_to_be_whole(server, db, ann, bob):
-    fill(db, ann, bob, BIG, size=4000)
+    fill(db, ann, bob, 2000, size=5000)
     with open_export(server, ann) as connection:
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
         db.execute("delete from duet.app_user where user_id = %s", (ann,))
@@ -289,7 +289,7 @@ def test_an_export_that_fails_in_the_middle_is_seen_not_to_be_whole(server, db, 
 
 
 def test_exports_end_when_the_server_stops(start_server, db, ann, bob):
-    fill(db, ann, bob, BIG, size=4000)
+    fill(db, ann, bob, 2000, size=5000)
     server = start_server()
     connections = [open_export(server, ann) for _ in range(5)]
     for connection in connections:
