@@ -14,6 +14,7 @@ import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 BODY_METHODS = ("put", "post", "patch")
+IDEMPOTENCY_KEY = "#/components/parameters/IdempotencyKey"
 METHODS = ("get", "delete") + BODY_METHODS
 
 
@@ -69,6 +70,8 @@ def codes_of(operation, method, errors):
         met.add("token")
     if method in BODY_METHODS:
         met.add("body")
+    if {"$ref": IDEMPOTENCY_KEY} in operation.get("parameters", []):
+        met.add("key")
     unknown = set(operation["x-errors"]) - set(errors)
     if unknown:
         raise SystemExit(f"{operation['operationId']}: errors.yaml has no {sorted(unknown)}")
@@ -98,7 +101,10 @@ def add_shared_responses(operation, method, errors, headers):
         responses[str(status)] = problem_response(codes, errors)
     for status, response in responses.items():
         own = response.get("headers", {})
-        response["headers"] = {**headers.get("any", {}), **headers.get(status, {}), **own}
+        shared = {**headers.get("any", {}), **headers.get(status, {})}
+        if operation["x-scope"] != "public":
+            shared.update(headers["token"])
+        response["headers"] = {**shared, **own}
 
 
 def bundle():
@@ -112,7 +118,10 @@ def bundle():
     headers = {}
     for status, header, component in (
         ("any", "X-Request-Id", "RequestId"),
+        ("token", "RateLimit-Policy", "RateLimitPolicy"),
+        ("token", "RateLimit", "RateLimit"),
         ("401", "WWW-Authenticate", "WwwAuthenticate"),
+        ("429", "Retry-After", "RetryAfter"),
         ("503", "Retry-After", "RetryAfter"),
     ):
         reference = {"$ref": one.component(common, f"/headers/{component}")}

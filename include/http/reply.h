@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "http/rate_limit.h"
 
 struct reply {
     int status;
@@ -31,6 +32,7 @@ struct reply_context {
     bool etag;       /* one resource, read: it has a tag, its own or a digest of the body */
     bool close;      /* the connection ends with this reply */
     int retry_after_s;
+    struct rate_state rate;
 };
 
 /* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was

@@ -23,6 +23,8 @@ select results_eq(
           'message_send_batch',
           'partition_make',
           'ready_get',
+          'request_begin',
+          'request_end',
           'schema_ready',
           'settings_get',
           'settings_patch',

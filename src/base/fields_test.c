@@ -41,7 +41,9 @@ struct outer {
     json_t *shapes;
     struct inner inner;
     struct list list;
+    struct list words;
     struct text key;
+    struct text as_user;
 };
 
 static const struct field outer_list[] = {
@@ -55,8 +57,10 @@ static const struct field outer_list[] = {
     FIELD_VARIANTS(struct outer, shapes, .min = 1, .max = 2, .variants = shapes),
     FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields),
     FIELD_LIST(struct outer, list, .max = 2, .of = &inner_fields),
+    FIELD_TEXTS(struct outer, words, .min = 1, .max = 2, .max_value_bytes = 3, .omit_absent = true),
     FIELD_TEXT(
         struct outer, key, .from = IN_HEADER, .header = "Key", .visible_ascii = true, .max = 4),
+    FIELD_TEXT(struct outer, as_user, .from = IN_CALLER, .max = 64, .omit_absent = true),
     FIELD_END,
 };
 static const struct fields outer_fields = FIELDS(outer_list, struct outer);
@@ -94,6 +98,7 @@ static int decode(struct request *r, const char *body, const char *count, const 
         .n_query = count ? 1 : 0,
         .header = key_header,
         .context = (void *)(uintptr_t)key,
+        .as_user = TEXT("ann"),
         .body = r->body,
     };
     return fields_decode(&outer_fields, &source, r->arena, &r->outer, &r->err);
@@ -115,7 +120,8 @@ static void a_request_becomes_a_struct(void **state)
             &r,
             "{\"name\":\"ab\",\"flag\":false,\"at\":\"1970-01-01T00:00:01Z\",\"map\":{\"a\":\"b\"},"
             "\"shapes\":[{\"type\":\"dot\"},{\"type\":\"circle\",\"radius\":1}],"
-            "\"inner\":{\"word\":\"w\"},\"list\":[{\"word\":\"x\",\"number\":1}]}",
+            "\"inner\":{\"word\":\"w\"},\"list\":[{\"word\":\"x\",\"number\":1}],"
+            "\"words\":[\"v\",\"xyz\"]}",
             "3", "k"),
         0);
     assert_true(text_equal(r.outer.id, TEXT("p")));
@@ -129,6 +135,9 @@ static void a_request_becomes_a_struct(void **state)
     assert_int_equal(r.outer.list.n_items, 1);
     assert_int_equal(((struct inner *)r.outer.list.items)[0].number, 1);
     assert_int_equal(json_array_size(r.outer.shapes), 2);
+    assert_int_equal(r.outer.words.n_items, 2);
+    assert_true(text_equal(((struct text *)r.outer.words.items)[1], TEXT("xyz")));
+    assert_true(text_equal(r.outer.as_user, TEXT("ann")));
     done(&r);
 }
 
@@ -184,6 +193,10 @@ static void every_wrong_field_is_named(void **state)
          "must be from 0 to 10"},
         {"{\"name\":\"a\",\"list\":[{\"word\":\"w\"},{\"word\":\"123456\"}]}", NULL, NULL,
          "/list/1/word", "is longer"},
+        {"{\"name\":\"a\",\"words\":[]}", NULL, NULL, "/words", "must have 1 to 2 members"},
+        {"{\"name\":\"a\",\"words\":[\"v\",1]}", NULL, NULL, "/words/1", "must be a string"},
+        {"{\"name\":\"a\",\"words\":[\"vwxy\"]}", NULL, NULL, "/words/0", "is longer than 3"},
+        {"{\"name\":\"a\",\"as_user\":\"bob\"}", NULL, NULL, "/as_user", "is not known here"},
         {"{\"name\":\"a\"}", "0", NULL, "/count", "must be from 1 to 9"},
         {"{\"name\":\"a\"}", "1x", NULL, "/count", "must be a whole number"},
         {"{\"name\":\"a\"}", NULL, "a b", "/Key", "visible ASCII"},
@@ -266,6 +279,30 @@ static void a_struct_becomes_json(void **state)
         "\"list\":[{\"word\":\"a\",\"number\":1},{\"word\":null,\"number\":null}],\"key\":null}");
 }
 
+static void what_is_absent_may_be_left_out(void **state)
+{
+    static const struct field left_out[] = {
+        FIELD_TEXT(struct outer, name, .omit_absent = true),
+        FIELD_INT(struct outer, count, .omit_absent = true),
+        FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields, .omit_absent = true),
+        FIELD_TEXTS(struct outer, words, .omit_absent = true),
+        FIELD_END,
+    };
+    const struct fields fields = FIELDS(left_out, struct outer);
+    struct text words[] = {TEXT("v"), TEXT("\"")};
+    struct outer outer = {.count = FIELD_ABSENT};
+
+    (void)state;
+    buf_auto written = BUF(4096);
+    fields_encode(&fields, &outer, &written);
+    outer.inner.word = TEXT("w");
+    outer.words = (struct list){words, 2};
+    fields_encode(&fields, &outer, &written);
+    buf_char(&written, '\0');
+    assert_string_equal(
+        written.ptr, "{}{\"inner\":{\"word\":\"w\",\"number\":0},\"words\":[\"v\",\"\\\"\"]}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +312,7 @@ int main(void)
         cmocka_unit_test(all_wrong_fields_are_named_at_once),
         cmocka_unit_test(json_that_is_hostile_is_refused),
         cmocka_unit_test(a_struct_becomes_json),
+        cmocka_unit_test(what_is_absent_may_be_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

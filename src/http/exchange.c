@@ -14,7 +14,8 @@
 #include "ops/dispatch.h"
 
 #define BODY_BYTES_MAX (INT64_C(1) << 20)
-/* What is not to be had now may be in a second: queues drain and connections come back in less. */
+/* What is not to be had now may be in a second: queues drain and connections come back in less, and
+ * so does a request of a caller who has made too many. */
 #define RETRY_AFTER_SECONDS 1
 #define REPLY_BYTES_MAX (64u << 20)
 
@@ -41,6 +42,7 @@ struct exchange {
     struct gate gate;
     struct match match;
     struct err err;
+    struct rate_state rate; /* of the caller */
     struct text request_id;
 
     struct buf body;
@@ -142,6 +144,7 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
 {
     context->request_id = e->request_id;
     context->accept_encoding = e->gate.accept_encoding;
+    context->rate = e->rate;
     context->close |= atomic_load(&e->server->services->stopping);
     struct MHD_Response *response = reply_make(reply, context);
     if (!response)
@@ -214,6 +217,13 @@ static const char *fill_location(struct exchange *e, const char *pattern)
     const char *location = arena_text(e->arena, buf_as_text(&b)).ptr;
     buf_done(&b);
     return location;
+}
+
+/* What the request was answered with before. */
+static void repeat_reply(struct exchange *e, struct reply *reply)
+{
+    reply->content_type = "application/json; charset=utf-8";
+    reply->fixed = e->op.stored_reply;
 }
 
 static int encode_body(
@@ -317,6 +327,8 @@ static enum MHD_Result answer(struct exchange *e)
         reply.content_type = operation->content_type;
         reply.read = read_stream;
         reply.reader = e;
+    } else if (e->op.stored_reply.len) {
+        repeat_reply(e, &reply);
     } else if (operation->content_type) {
         reply.content_type = operation->content_type;
         reply.fixed = e->op.raw;
@@ -388,6 +400,16 @@ static void name_request(struct exchange *e)
         text_of(arena_printf(e->arena, "%s%08llx", e->server->request_id_prefix, number));
 }
 
+/* Whatever the request turns out to be, it counts. */
+static int check_rate(struct exchange *e)
+{
+    enum rate_kind kind = caller_is_user(&e->op.caller) ? RATE_USER : RATE_BACKEND;
+
+    if (rate_limit_take(e->server->limits, kind, e->op.caller.subject, clock_mono_us(), &e->rate))
+        return 0;
+    return err_plain(&e->err, ERR_RATE_LIMITED);
+}
+
 static int authenticate(struct exchange *e)
 {
     const struct route *route = e->match.route;
@@ -398,7 +420,8 @@ static int authenticate(struct exchange *e)
     struct text token = token_of_authorization(e->gate.authorization);
     if (!text_present(token))
         return err_set(&e->err, ERR_UNAUTHENTICATED, "an Authorization: Bearer header is needed");
-    if (token_verify(e->server->tokens, token, e->arena, caller, &e->err) != 0)
+    if (token_verify(e->server->tokens, token, e->arena, caller, &e->err) != 0 ||
+        check_rate(e) != 0)
         return -1;
     if (caller_is_user(caller) ? route->own != OWN_NONE : caller_allows(caller, route->scope))
         return 0;

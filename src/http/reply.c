@@ -141,6 +141,19 @@ static void add_header(struct heading *h, const char *name, const char *value)
         h->failed = true;
 }
 
+static void add_rate(struct heading *h, const struct rate_state *rate)
+{
+    char value[64];
+
+    if (!rate->policy)
+        return;
+    snprintf(
+        value, sizeof(value), "\"%s\";r=%lld;t=%lld", rate->name, (long long)rate->remaining,
+        (long long)rate->full_in_s);
+    add_header(h, "RateLimit-Policy", rate->policy);
+    add_header(h, "RateLimit", value);
+}
+
 static void add_headers(struct heading *h, const struct reply *reply, const struct reply_context *c)
 {
     char retry_after[16];
@@ -161,6 +174,7 @@ static void add_headers(struct heading *h, const struct reply *reply, const stru
         snprintf(retry_after, sizeof(retry_after), "%d", c->retry_after_s);
         add_header(h, MHD_HTTP_HEADER_RETRY_AFTER, retry_after);
     }
+    add_rate(h, &c->rate);
 }
 
 static void own_body(struct reply *reply)

@@ -206,6 +206,16 @@ def test_scope_and_what_a_user_token_may_do_agree(routes, operation):
     assert (operation.spec.get("security") == []) == (route["scope"] == "public")
 
 
+# Told by `sent_by` of the message itself, so that the audit does not slow sending.
+TOLD_ELSEWHERE = {"message_send"}
+
+
+@each_operation
+def test_every_write_is_audited_and_no_read(routes, operation):
+    writes = operation.method != "GET" and operation.name not in TOLD_ELSEWHERE
+    assert routes[operation.name]["audit"] == writes
+
+
 @each_operation
 def test_success_statuses_agree(routes, operation):
     success = {status for status in operation.responses if status.startswith("2")}
