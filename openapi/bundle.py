@@ -14,6 +14,7 @@ import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 BODY_METHODS = ("put", "post", "patch")
+IDEMPOTENCY_KEY = "#/components/parameters/IdempotencyKey"
 METHODS = ("get", "delete") + BODY_METHODS
 
 
@@ -69,6 +70,8 @@ def codes_of(operation, method, errors):
         met.add("token")
     if method in BODY_METHODS:
         met.add("body")
+    if {"$ref": IDEMPOTENCY_KEY} in operation.get("parameters", []):
+        met.add("key")
     unknown = set(operation["x-errors"]) - set(errors)
     if unknown:
         raise SystemExit(f"{operation['operationId']}: errors.yaml has no {sorted(unknown)}")

@@ -34,6 +34,8 @@ grant execute on function
     duet.message_send_batch,
     duet.partition_make,
     duet.ready_get,
+    duet.request_begin,
+    duet.request_end,
     duet.schema_ready,
     duet.user_get,
     duet.user_put,

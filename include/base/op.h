@@ -37,6 +37,12 @@ struct operation {
     const char *content_type; /* of op->raw, where the reply is not JSON */
 };
 
+/* A member of the input of each operation that makes something anew when it is repeated. */
+#define FIELD_IDEMPOTENCY_KEY(type)                                                                \
+    FIELD_TEXT(                                                                                    \
+        type, idempotency_key, .from = IN_HEADER, .header = "Idempotency-Key", .min = 1,           \
+        .max = 64, .visible_ascii = true, .not_column = true)
+
 struct op {
     const struct operation *operation;
     struct services *services; /* borrowed: what the server is made of */
@@ -50,16 +56,18 @@ struct op {
     void *out;            /* of operation->out.size; zeroed before run */
     json_t *body;         /* the request, as it came; NULL when it had none */
 
-    struct text raw; /* the body, where operation->content_type is set */
-    bool found;      /* nothing new was made: 200 instead of 201 */
-    bool replayed;   /* the answer is that of an earlier request */
+    struct text stored_reply; /* JSON: the answer that this request was given before */
+    struct text raw;          /* the body, where operation->content_type is set */
+    bool found;               /* nothing new was made: 200 instead of 201 */
+    bool replayed;            /* the answer is that of an earlier request */
 
     int64_t deadline_us; /* monotonic; after it the request is refused, not begun */
     int64_t database_us; /* how long the database worked on it */
     size_t index;        /* the operation's place in the route table */
     const void *call;    /* LANE_READER: the SQL call, a struct call */
     void *db;            /* LANE_READER: the thread's connection, a struct db */
-    struct op *next;     /* of the line it stands in */
+    void *db_error; /* LANE_READER: within a transaction, where a call leaves its struct db_error */
+    struct op *next; /* of the line it stands in */
 
     void (*done)(struct op *op, int result); /* called exactly once, from any thread */
     void *owner;                             /* of `done` */

@@ -12,6 +12,9 @@ struct call {
 /* `select * from duet.<name>(p_<field> => $1, …)`, kept in the arena. */
 void call_make(const struct operation *operation, struct arena *arena, struct call *ret);
 
+/* `?validate_only=true`: the call is to be made, and what it has done undone. */
+bool call_is_rehearsal(const struct op *op);
+
 /* Prepares the statement as the unnamed one: -1 with one sentence in `why` when the database
  * cannot. */
 int statement_check(struct db *db, const struct statement *statement, char *why, size_t why_size);

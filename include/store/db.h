@@ -81,6 +81,12 @@ PGresult *db_call_undone(
     const struct params *params,
     struct db_error *error);
 
+/* For several calls in one transaction, made with db_call: -1 with *error filled. After an error
+ * the transaction is to be rolled back. A lost COMMIT may have taken effect. */
+int db_begin(struct db *db, struct db_error *error);
+int db_commit(struct db *db, struct db_error *error);
+void db_rollback(struct db *db);
+
 /* Forgets what was prepared, so that plans are made anew. */
 void db_forget_plans(struct db *db);
 

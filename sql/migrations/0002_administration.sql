@@ -135,6 +135,20 @@ alter table duet.idempotency_key
     drop constraint idempotency_key_key_length,
     add constraint idempotency_key_key_length check (octet_length(key) between 1 and 72);
 
+-- Of requests other than sends: the reply itself is kept with the key.
+create table duet.request_key (
+    caller text collate "C" not null,
+    key text collate "C" not null
+        constraint request_key_key_length check (octet_length(key) between 1 and 64),
+    operation text not null,
+    request_hash bytea not null,
+    created_at timestamptz not null,
+    reply text not null,
+    constraint request_key_pkey primary key (caller, key)
+);
+comment on table duet.request_key is
+    'How a request with this key was answered; good for 24 hours, and replaced after them.';
+
 -- ---- the audit ----
 
 create table duet.audit_entry (

@@ -42,6 +42,8 @@ select results_eq(
           'message_send_batch',
           'partition_make',
           'ready_get',
+          'request_begin',
+          'request_end',
           'schema_ready',
           'user_get',
           'user_put',

@@ -79,5 +79,5 @@ bool err_is_transient(enum err_code code)
 {
     int status = infos[code].status;
 
-    return status == 503 || status == 429;
+    return status == 503 || status == 429 || code == ERR_IDEMPOTENCY_KEY_IN_USE;
 }

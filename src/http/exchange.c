@@ -230,6 +230,13 @@ static const char *fill_location(struct exchange *e, const char *pattern)
     return location;
 }
 
+/* What the request was answered with before. */
+static void repeat_reply(struct exchange *e, struct reply *reply)
+{
+    reply->content_type = "application/json; charset=utf-8";
+    reply->fixed = e->op.stored_reply;
+}
+
 static int encode_body(
     struct exchange *e,
     const struct operation *operation,
@@ -269,7 +276,9 @@ static enum MHD_Result answer(struct exchange *e)
         return answer_error(e, false);
     if (reply.status == MHD_HTTP_CREATED && e->op.found)
         reply.status = MHD_HTTP_OK;
-    if (operation->content_type) {
+    if (e->op.stored_reply.len) {
+        repeat_reply(e, &reply);
+    } else if (operation->content_type) {
         reply.content_type = operation->content_type;
         reply.fixed = e->op.raw;
     } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {

@@ -1,9 +1,6 @@
 #include "ops/message.h"
 
-#include <stdlib.h>
-
-#include <openssl/evp.h>
-
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/op.h"
 #include "ops/elements.h"
@@ -163,18 +160,6 @@ static int64_t option_bits(const struct message_options *options)
            (options->enforce_policy ? SEND_ENFORCE_POLICY : 0);
 }
 
-/* Whether two requests with one key are the same one: by their JSON, not by its spelling. */
-static struct text request_hash(struct op *op)
-{
-    char *body = json_dumps(op->body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
-    unsigned char *digest = arena_alloc(op->arena, EVP_MAX_MD_SIZE);
-    unsigned length = 0;
-
-    EVP_Digest(body, strlen(body), digest, &length, EVP_sha256(), NULL);
-    free(body);
-    return (struct text){(const char *)digest, length};
-}
-
 static void show_message(struct op *op, const struct send *send)
 {
     const struct message_send *in = op->in;
@@ -249,7 +234,7 @@ static int message_send_run(struct op *op)
             op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
             MESSAGE_ELEMENTS_BYTES);
     if (text_present(in->idempotency_key))
-        send->request_hash = request_hash(op);
+        send->request_hash = digest_of_request(TEXT_ABSENT, op->body, op->arena);
     return store_send(op->services->store, send);
 }
 

@@ -342,8 +342,7 @@ static void bind_call(struct params *params, const struct op *op)
 
 /* ---- calling ---- */
 
-/* `?validate_only=true`: the call is made, and what it has done undone. */
-static bool is_rehearsal(const struct op *op)
+bool call_is_rehearsal(const struct op *op)
 {
     const struct field *field = find_field(&op->operation->in, "validate_only");
 
@@ -364,23 +363,36 @@ static int refuse(struct op *op, const PGresult *result, struct text outcome)
                : err_plain(op->err, code);
 }
 
-/* The result of the operation's call; NULL with op->err filled when the call failed or was refused.
- */
+static PGresult *call_database(
+    struct op *op,
+    const struct statement *statement,
+    const struct params *params,
+    struct db_error *error)
+{
+    if (call_is_rehearsal(op))
+        return db_call_undone(op->db, statement, params, error);
+    /* Within a transaction whoever began it tries again. */
+    return op->db_error ? db_call(op->db, statement, params, error)
+                        : db_call_retrying(op->db, statement, params, error);
+}
+
+/* The result of the operation's call; NULL with op->err filled when the call failed or was refused,
+ * with *op->db_error filled when it failed within a transaction. */
 static PGresult *call_operation(struct op *op)
 {
     const struct call *call = op->call;
     struct params params;
-    struct db_error error;
+    struct db_error own = {DB_FAULT_NONE, ""};
+    struct db_error *error = op->db_error ? op->db_error : &own;
 
     params_init(&params, op->arena);
     bind_call(&params, op);
     int64_t begun = clock_mono_us();
-    PGresult *result = is_rehearsal(op)
-                           ? db_call_undone(op->db, &call->statement, &params, &error)
-                           : db_call_retrying(op->db, &call->statement, &params, &error);
+    PGresult *result = call_database(op, &call->statement, &params, error);
     op->database_us += clock_mono_us() - begun;
     if (!result) {
-        db_error_to_err(&error, op->err);
+        if (!op->db_error)
+            db_error_to_err(error, op->err);
         return NULL;
     }
     int column = PQfnumber(result, "outcome");

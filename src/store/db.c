@@ -397,19 +397,40 @@ PGresult *db_call_retrying(
     return result;
 }
 
-/* BEGIN or ROLLBACK. */
-static bool command(struct db *db, const char *sql, struct db_error *error)
+/* ---- transactions of several calls ---- */
+
+static int command(struct db *db, const char *sql, struct db_error *error)
 {
     int64_t deadline =
         clock_mono_us() + db->config->statement_timeout_s * USEC_PER_SEC + ANSWER_GRACE_US;
 
+    *error = (struct db_error){DB_FAULT_NONE, ""};
     if (!db->conn || !PQsendQuery(db->conn, sql)) {
         set_error(error, DB_FAULT_UNSENT, NULL);
         db_disconnect(db);
-        return false;
+        return -1;
     }
     db_result_auto *result = checked(db, take_result(db, deadline), error);
-    return result != NULL;
+    return result ? 0 : -1;
+}
+
+int db_begin(struct db *db, struct db_error *error)
+{
+    return command(db, "begin", error);
+}
+
+int db_commit(struct db *db, struct db_error *error)
+{
+    return command(db, "commit", error);
+}
+
+void db_rollback(struct db *db)
+{
+    struct db_error error;
+
+    /* A connection whose transaction cannot be ended is none to go on with. */
+    if (db->conn && command(db, "rollback", &error) != 0)
+        db_disconnect(db);
 }
 
 PGresult *db_call_undone(
@@ -418,16 +439,12 @@ PGresult *db_call_undone(
     const struct params *params,
     struct db_error *error)
 {
-    struct db_error ignored;
-
-    *error = (struct db_error){DB_FAULT_NONE, ""};
-    if (!command(db, "begin", error)) {
+    if (db_begin(db, error) != 0) {
         report(db, statement, error);
         return NULL;
     }
     PGresult *result = db_call(db, statement, params, error);
-    if (db->conn && !command(db, "rollback", &ignored))
-        db_disconnect(db);
+    db_rollback(db);
     if (!result && error->fault == DB_FAULT_LOST)
         error->fault = DB_FAULT_UNSENT; /* it would have been undone anyway */
     return result;

@@ -7,6 +7,7 @@
 #include "base/thread.h"
 #include "store/call.h"
 #include "store/connector.h"
+#include "store/request.h"
 
 struct readers {
     const struct settings *settings;
@@ -86,7 +87,8 @@ static void run(struct readers *r, struct db *db, struct op *op)
     }
     op->db = db;
     op->call = r->calls[op->index];
-    finish(op, op->operation->run ? op->operation->run(op) : store_call_one(op));
+    int (*work)(struct op * op) = op->operation->run ? op->operation->run : store_call_one;
+    finish(op, request_has_key(op) ? request_run_once(op, work) : work(op));
 }
 
 /* Without the database what waits is refused at once: nobody is better off for waiting longer. */
