@@ -38,8 +38,8 @@ as $$
 #variable_conflict use_column
 declare
     v_owner bigint;
-    v_beyond_at timestamptz := '-infinity';
-    v_beyond_peer bigint := 0;
+    v_beyond_at timestamptz := timestamptz '-infinity';
+    v_beyond_peer bigint := bigint '0';
 begin
     select u.user_no into v_owner from app_user as u where u.user_id = p_user;
     if not found then

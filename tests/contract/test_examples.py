@@ -43,8 +43,23 @@ def world(api):
     return {"id": sent.json["id"]}
 
 
+def relate(api):
+    """Alice has bob as a friend, in the group work, and has blocked him; carol and dave have asked."""
+    for name in ("carol", "dave"):
+        assert api.put(f"/v1/users/{name}", {"friend_policy": "approval"}).status in (200, 201)
+    api.put("/v1/users/alice", {"nick": "Alice", "friend_policy": "approval"})
+    for path in ("friend-groups/work", "blocks/bob"):
+        assert api.put(f"/v1/users/alice/{path}").status in (200, 201)
+    assert api.put("/v1/users/alice/friends/bob", {"groups": ["work"]}).status in (200, 201)
+    for name in ("carol", "dave"):
+        asked = api.post(f"/v1/users/{name}/friend-requests", {"to": "alice"})
+        assert asked.status in (200, 201)
+
+
 @pytest.mark.parametrize("operation, name, body", requests())
 def test_an_example_request_succeeds(api, world, operation, name, body):
+    if operation.spec["tags"] == ["relations"]:
+        relate(api)
     values = {
         parameter["name"]: parameter["example"]
         for parameter in operation.parameters
@@ -82,7 +97,7 @@ def test_an_operation_has_examples(operation):
         assert "example" in parameter or not parameter.get("required"), parameter["name"]
     for status, response in operation.responses.items():
         if status.startswith("2"):
-            for content in response["content"].values():
+            for content in response.get("content", {}).values():
                 assert content["examples"]
 
 
