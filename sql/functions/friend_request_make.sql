@@ -78,7 +78,13 @@ begin
     where r.owner = v_owner and r.outgoing and r.peer = v_peer;
     created := not found;
     if created then
-        if (select count(*) from friend_request as r where r.owner = v_peer and not r.outgoing) >= c_most_pending then
+        -- The requests of users who were deleted count no more than they are shown.
+        if c_most_pending <= (
+            select count(*)
+            from friend_request as r
+            where r.owner = v_peer and not r.outgoing
+              and exists (select from app_user as u where u.user_no = r.peer)
+        ) then
             outcome := 'requests_full';
             return;
         end if;
