@@ -21,6 +21,9 @@ select results_eq(
           'block_get',
           'block_list',
           'block_put',
+          'erasure_continue',
+          'erasure_get',
+          'audit_list',
           'event_list',
           'friend_check',
           'friend_delete',
@@ -45,9 +48,20 @@ select results_eq(
           'request_begin',
           'request_end',
           'schema_ready',
+          'user_delete',
+          'settings_get',
+          'settings_patch',
+          'user_export',
           'user_get',
+          'user_import',
+          'user_list',
+          'user_mute',
+          'user_patch',
           'user_put',
-          'user_resolve'
+          'user_resolve',
+          'user_tag_delete',
+          'user_tag_list',
+          'user_tag_put'
       ]) order by 1$$,
     'the server''s role may call exactly these functions');
 select is_empty(

@@ -40,7 +40,15 @@ def world(api):
         assert api.put(f"/v1/users/{name}", {"nick": name.title()}).status in (200, 201)
     sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?"})
     assert sent.status == 201
-    return {"id": sent.json["id"]}
+    for name in ("erin", "frank"):
+        assert api.put(f"/v1/users/{name}", {}).status in (200, 201)
+    erasure = api.delete("/v1/users/frank")
+    assert erasure.status == 200
+    return {
+        "id": sent.json["id"],  # the example's own id names a message elsewhere
+        "user_delete": {"user": "erin"},  # the others want to go on with alice
+        "erasure_get": {"id": erasure.json["id"]},
+    }
 
 
 def relate(api):
@@ -66,9 +74,14 @@ def test_an_example_request_succeeds(api, world, operation, name, body):
         if "example" in parameter
     }
     if "id" in values:
-        values["id"] = world["id"]  # the example's own id names a message elsewhere
+        values["id"] = world["id"]
+    values.update(world.get(operation.name, {}))
     headers = {
-        parameter["name"]: f"{parameter['example']}-{name}"
+        parameter["name"]: (
+            f"{parameter['example']}-{name}"  # one for each example
+            if parameter["name"] == "Idempotency-Key"
+            else parameter["example"]
+        )
         for parameter in operation.parameters
         if parameter["in"] == "header" and "example" in parameter
     }
