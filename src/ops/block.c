@@ -139,11 +139,11 @@ static const struct field block_checked_list[] = {
 static const struct fields block_checked_fields = FIELDS(block_checked_list, struct block_checked);
 
 struct block_checks {
-    struct list results;
+    struct list items;
 };
 
 static const struct field block_checks_fields[] = {
-    FIELD_LIST(struct block_checks, results, .of = &block_checked_fields),
+    FIELD_LIST(struct block_checks, items, .of = &block_checked_fields),
     FIELD_END,
 };
 

@@ -219,12 +219,12 @@ static const struct field friend_checked_list[] = {
 static const struct fields friend_checked_fields =
     FIELDS(friend_checked_list, struct friend_checked);
 
-struct results {
-    struct list results;
+struct friend_checks {
+    struct list items;
 };
 
 static const struct field friend_checks_fields[] = {
-    FIELD_LIST(struct results, results, .of = &friend_checked_fields),
+    FIELD_LIST(struct friend_checks, items, .of = &friend_checked_fields),
     FIELD_END,
 };
 
@@ -233,7 +233,7 @@ const struct operation friend_check = {
     .lane = LANE_READER,
     .run = store_call_rows,
     .in = FIELDS(friend_check_fields, struct friend_check),
-    .out = FIELDS(friend_checks_fields, struct results),
+    .out = FIELDS(friend_checks_fields, struct friend_checks),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };
 
@@ -292,8 +292,12 @@ static const struct field friend_imported_list[] = {
 static const struct fields friend_imported_fields =
     FIELDS(friend_imported_list, struct friend_imported);
 
+struct friend_imports {
+    struct list results;
+};
+
 static const struct field friend_imports_fields[] = {
-    FIELD_LIST(struct results, results, .of = &friend_imported_fields),
+    FIELD_LIST(struct friend_imports, results, .of = &friend_imported_fields),
     FIELD_END,
 };
 
@@ -301,7 +305,7 @@ static int friend_import_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
         return -1;
-    const struct results *out = op->out;
+    const struct friend_imports *out = op->out;
     struct friend_imported *items = out->results.items;
     for (size_t i = 0; i < out->results.n_items; i++) {
         if (!text_present(items[i].problem))
@@ -318,6 +322,6 @@ const struct operation friend_import = {
     .run = friend_import_run,
     .audit = true,
     .in = FIELDS(friend_import_fields, struct friend_import),
-    .out = FIELDS(friend_imports_fields, struct results),
+    .out = FIELDS(friend_imports_fields, struct friend_imports),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };

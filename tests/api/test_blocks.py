@@ -110,7 +110,7 @@ def test_block_check_tells_both_directions_in_order(api, user, ann):
     for peer in (both, theirs):
         api.put(link(peer, ann))
     peers = [none, both, "nobody-at-all", theirs, ours, both]
-    results = api.post(f"/v1/users/{ann}/blocks/check", {"peers": peers}).json["results"]
+    results = api.post(f"/v1/users/{ann}/blocks/check", {"peers": peers}).json["items"]
     assert [one["peer"] for one in results] == peers
     assert [(one["blocked"], one["blocked_by"]) for one in results] == [
         (False, False), (True, True), (False, False), (False, True), (True, False), (True, True),

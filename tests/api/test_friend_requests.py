@@ -31,7 +31,7 @@ def pending(api, user, direction="incoming"):
 
 def relation(api, user, peer):
     reply = api.post(f"/v1/users/{user}/friends/check", {"peers": [peer]})
-    return reply.json["results"][0]["relation"]
+    return reply.json["items"][0]["relation"]
 
 
 def expire(db, user, peer):

@@ -1,5 +1,6 @@
 """Friends, and the groups they are sorted in: /v1/users/{user}/friends and …/friend-groups."""
 
+import contextlib
 import secrets
 
 import pytest
@@ -23,7 +24,7 @@ def befriend(api, user, peer, **body):
 
 def relation(api, user, peer):
     reply = api.post(f"/v1/users/{user}/friends/check", {"peers": [peer]})
-    return reply.json["results"][0]["relation"]
+    return reply.json["items"][0]["relation"]
 
 
 def make_groups(api, user, *names):
@@ -35,6 +36,21 @@ def friends_of(api, user, **params):
     reply = api.get(f"/v1/users/{user}/friends", params=params)
     assert reply.status == 200, reply
     return [item["peer"] for item in reply.json["items"]]
+
+
+@contextlib.contextmanager
+def unchanged_relations(db):
+    """Nothing is written but, in the audit, that a back-end service has asked."""
+
+    def counts():
+        return db.execute(
+            "select (select count(*) from duet.contact), (select sum(last_seq) from duet.mailbox_head),"
+            " (select count(*) from duet.contact where friend)"
+        ).fetchone()
+
+    before = counts()
+    yield
+    assert counts() == before
 
 
 # -- making
@@ -137,7 +153,7 @@ def test_a_full_list_is_refused_and_the_side_is_named(api, db, user, ann, bob):
     db.execute("update duet.setting set friends_per_user = 1")
     try:
         for one, other, pointer in ((ann, carol, "/user"), (carol, ann, "/peer")):
-            with unchanged_but_audit(db):
+            with unchanged_relations(db):
                 reply = api.put(link(one, other), {})
             assert (reply.status, reply.code, reply.pointers) == (409, "friends_full", [pointer])
         assert api.put(link(ann, bob), {"remark": "B"}).status == 200
@@ -147,26 +163,6 @@ def test_a_full_list_is_refused_and_the_side_is_named(api, db, user, ann, bob):
         assert api.put(link(ann, dave), {}).status == 201
     finally:
         db.execute("update duet.setting set friends_per_user = default")
-
-
-class unchanged_but_audit:
-    """Nothing is written but that a back-end service has asked."""
-
-    def __init__(self, db):
-        self.db = db
-
-    def _counts(self):
-        return self.db.execute(
-            "select (select count(*) from duet.contact), (select count(*) from duet.friend_request),"
-            " (select sum(last_seq) from duet.mailbox_head),"
-            " (select count(*) from duet.contact where friend)"
-        ).fetchone()
-
-    def __enter__(self):
-        self.before = self._counts()
-
-    def __exit__(self, *exception):
-        assert self._counts() == self.before
 
 
 # -- what a user token may do
@@ -319,7 +315,7 @@ def test_friend_check_tells_each_in_order(api, user, ann):
     befriend(api, incoming, ann, one_way=True)
     peers = [none, mutual, "nobody-at-all", incoming, outgoing, mutual, ann]
     reply = api.post(f"/v1/users/{ann}/friends/check", {"peers": peers})
-    told = [(one["peer"], one["relation"]) for one in reply.json["results"]]
+    told = [(one["peer"], one["relation"]) for one in reply.json["items"]]
     expected = ["none", "mutual", "unknown", "incoming", "outgoing", "mutual", "none"]
     assert told == list(zip(peers, expected))
 
@@ -328,7 +324,7 @@ def test_friend_check_takes_a_thousand(api, ann):
     def ask(n):
         return api.post(f"/v1/users/{ann}/friends/check", {"peers": [f"p{i}" for i in range(n)]})
 
-    assert len(ask(1000).json["results"]) == 1000
+    assert len(ask(1000).json["items"]) == 1000
     for n in (0, 1001):
         assert (ask(n).status, ask(n).pointers) == (400, ["/peers"])
 
