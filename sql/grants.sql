@@ -8,6 +8,8 @@ grant usage on schema duet to duet_server;
 
 grant execute on function
     duet.audit_add,
+    duet.erasure_continue,
+    duet.erasure_get,
     duet.audit_list,
     duet.event_list,
     duet.message_get,
@@ -18,10 +20,18 @@ grant execute on function
     duet.request_begin,
     duet.request_end,
     duet.schema_ready,
+    duet.user_delete,
     duet.settings_get,
     duet.settings_patch,
     duet.user_export,
     duet.user_get,
+    duet.user_import,
+    duet.user_list,
+    duet.user_mute,
+    duet.user_patch,
     duet.user_put,
-    duet.user_resolve
+    duet.user_resolve,
+    duet.user_tag_delete,
+    duet.user_tag_list,
+    duet.user_tag_put
 to duet_server;

@@ -82,6 +82,7 @@ struct field {
     const struct fields *of;        /* OBJECT, LIST */
     const struct variant *variants; /* VARIANTS; a row without a name ends it */
     int64_t max_value_bytes;        /* MAP, TEXTS: bytes of each value */
+    bool null_values; /* MAP: a value may be null; in a merge patch it ends the name */
 };
 
 #define FIELD_TEXT_BYTES 65536

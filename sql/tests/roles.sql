@@ -16,6 +16,8 @@ select results_eq(
       where p.pronamespace = 'duet'::regnamespace and has_function_privilege('duet_server', p.oid, 'execute') order by 1$$,
     $$select * from unnest(array[
           'audit_add'::name,
+          'erasure_continue',
+          'erasure_get',
           'audit_list',
           'event_list',
           'message_get',
@@ -26,12 +28,20 @@ select results_eq(
           'request_begin',
           'request_end',
           'schema_ready',
+          'user_delete',
           'settings_get',
           'settings_patch',
           'user_export',
           'user_get',
+          'user_import',
+          'user_list',
+          'user_mute',
+          'user_patch',
           'user_put',
-          'user_resolve'
+          'user_resolve',
+          'user_tag_delete',
+          'user_tag_list',
+          'user_tag_put'
       ]) order by 1$$,
     'the server''s role may call exactly these functions');
 select is_empty(
