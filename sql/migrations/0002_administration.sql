@@ -198,7 +198,7 @@ comment on table duet.audit_entry_template is 'What pg_partman takes for new par
 create index audit_entry_subject on duet.audit_entry (subject, at, audit_id);
 create index audit_entry_operation on duet.audit_entry (operation, at, audit_id);
 create index audit_entry_on_behalf_of on duet.audit_entry (on_behalf_of, at, audit_id);
-create index audit_entry_request_id on duet.audit_entry (request_id);
+create index audit_entry_request_id on duet.audit_entry (request_id, at, audit_id);
 
 set local timezone = 'UTC';
 

@@ -535,6 +535,8 @@ static struct text find_outside_body(const struct field_source *source, const st
 
     if (field->from == IN_CALLER)
         return source->as_user;
+    if (field->from == IN_STREAM)
+        return TEXT_ABSENT;
     if (field->from == IN_HEADER)
         return source->header ? source->header(source->context, field->header) : TEXT_ABSENT;
     if (field->from == IN_PATH)

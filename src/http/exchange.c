@@ -24,7 +24,8 @@ enum stage {
     STAGE_BODY,      /* the head was allowed; the body, if any, is arriving */
     STAGE_SUSPENDED, /* the operation owns the exchange */
     STAGE_DONE,      /* the operation has ended: `result` and `op` are to be answered */
-    STAGE_ANSWERED,
+    STAGE_ANSWERED,  /* the reply is going out; a streamed one goes back to STAGE_SUSPENDED for each
+                      * piece, and to STAGE_DONE when that is there */
 };
 
 struct exchange {
@@ -50,6 +51,12 @@ struct exchange {
 
     struct op op;
     int result;
+
+    /* Of a streamed reply: memory of the piece that the client is taking, and, while the next one
+     * is made there, of the one before. */
+    struct arena *piece;
+    struct arena *last_piece;
+    size_t n_taken; /* bytes of op.raw */
 };
 
 /* ---- life ---- */
@@ -90,6 +97,8 @@ void exchange_free(struct exchange *exchange)
     json_decref(exchange->json);
     if (exchange->counted)
         atomic_fetch_sub(&exchange->server->services->metrics->in_flight, 1);
+    arena_free(exchange->piece);
+    arena_free(exchange->last_piece);
     arena_free(exchange->arena);
 }
 
@@ -238,6 +247,64 @@ static int encode_body(
     return 0;
 }
 
+/* ---- a reply in pieces ---- */
+
+static void hand_over(struct exchange *e);
+
+static void begin_piece(struct exchange *e)
+{
+    const struct settings *settings = e->server->services->settings;
+
+    e->last_piece = e->piece;
+    e->piece = arena_new();
+    e->n_taken = 0;
+    e->op.arena = e->piece;
+    e->op.raw = TEXT_ABSENT;
+    e->op.more = false;
+    e->op.deadline_us = clock_mono_us() + settings->request_timeout_s * USEC_PER_SEC;
+}
+
+/* The client gets no end of the body and its connection is closed: so it sees that it has not
+ * everything. */
+static ssize_t break_stream(const struct exchange *e, const char *code)
+{
+    log_event(
+        LOG_INFO, "stream_broken", LOG_TEXT("request_id", e->request_id),
+        LOG_STR("operation", operation_of(e)->name), LOG_STR("code", code));
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* Called by libmicrohttpd when the client has room for more. */
+static ssize_t read_stream(void *exchange, uint64_t position, char *ret, size_t size)
+{
+    struct exchange *e = exchange;
+
+    (void)position;
+    if (e->stage == STAGE_DONE) {
+        e->stage = STAGE_ANSWERED;
+        connections_phase(e->watched, CONNECTION_REPLY);
+        arena_free(e->last_piece);
+        e->last_piece = NULL;
+        if (e->result != 0)
+            return break_stream(e, err_info(e->err.code)->code);
+    }
+    size_t n = e->op.raw.len - e->n_taken;
+    if (n == 0 && !e->op.more)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == 0 && atomic_load(&e->server->services->stopping))
+        return break_stream(e, err_info(ERR_SHUTTING_DOWN)->code);
+    if (n == 0) {
+        begin_piece(e);
+        connections_phase(e->watched, CONNECTION_WORK);
+        hand_over(e);
+        return 0;
+    }
+    n = n < size ? n : size;
+    memcpy(ret, e->op.raw.ptr + e->n_taken, n);
+    e->n_taken += n;
+    return (ssize_t)n;
+}
+
 static bool has_list(const struct fields *fields)
 {
     for (const struct field *field = fields->list; field && field->kind; field++)
@@ -256,7 +323,11 @@ static enum MHD_Result answer(struct exchange *e)
         return answer_error(e, false);
     if (reply.status == MHD_HTTP_CREATED && e->op.found)
         reply.status = MHD_HTTP_OK;
-    if (e->op.stored_reply.len) {
+    if (operation->stream) {
+        reply.content_type = operation->content_type;
+        reply.read = read_stream;
+        reply.reader = e;
+    } else if (e->op.stored_reply.len) {
         repeat_reply(e, &reply);
     } else if (operation->content_type) {
         reply.content_type = operation->content_type;
@@ -264,7 +335,9 @@ static enum MHD_Result answer(struct exchange *e)
     } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {
         return answer_error(e, false);
     }
-    if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out)) {
+    context.tag = e->op.etag;
+    if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out) &&
+        !operation->stream) {
         context.etag = true;
         context.if_none_match = e->gate.if_none_match;
     }
@@ -423,8 +496,10 @@ static struct text header_value(void *exchange, const char *name)
 {
     const struct exchange *e = exchange;
 
-    /* The one header that is a field of an operation. */
-    return strcmp(name, "Idempotency-Key") == 0 ? e->gate.idempotency_key : TEXT_ABSENT;
+    /* The headers that are fields of operations. */
+    if (strcmp(name, "Idempotency-Key") == 0)
+        return e->gate.idempotency_key;
+    return strcmp(name, "If-Match") == 0 ? e->gate.if_match : TEXT_ABSENT;
 }
 
 static bool takes_body(const struct fields *fields)
@@ -542,6 +617,16 @@ static void prepare_op(struct exchange *e)
     e->op.deadline_us = clock_mono_us() + services->settings->request_timeout_s * USEC_PER_SEC;
 }
 
+/* Suspended first and handed over second: the other way round it could be resumed too early. */
+static void hand_over(struct exchange *e)
+{
+    e->op.done = resume;
+    e->stage = STAGE_SUSPENDED;
+    atomic_fetch_add(&e->server->n_suspended, 1);
+    MHD_suspend_connection(e->connection);
+    op_dispatch(&e->op);
+}
+
 static enum MHD_Result run(struct exchange *e)
 {
     connections_phase(e->watched, CONNECTION_WORK);
@@ -555,12 +640,9 @@ static enum MHD_Result run(struct exchange *e)
         op_dispatch(&e->op);
         return answer(e);
     }
-    /* Suspended first and handed over second: the other way round it could be resumed too early. */
-    e->op.done = resume;
-    e->stage = STAGE_SUSPENDED;
-    atomic_fetch_add(&e->server->n_suspended, 1);
-    MHD_suspend_connection(e->connection);
-    op_dispatch(&e->op);
+    if (e->op.operation->stream)
+        begin_piece(e);
+    hand_over(e);
     return MHD_YES;
 }
 

@@ -58,7 +58,8 @@ def variants_of(items, as_request):
 
 def text_field(schema):
     if "enum" in schema:
-        return {"kind": "text", "one_of": schema["enum"]}
+        # null is told by the type.
+        return {"kind": "text", "one_of": [one for one in schema["enum"] if one is not None]}
     if schema.get("format") == "date-time":
         return {"kind": "time"}
     if "x-max-bytes" in schema:
@@ -246,6 +247,10 @@ def test_request_fields_agree(routes, operation):
 def test_reply_fields_agree(routes, operation):
     success = str(routes[operation.name]["success"])
     content = operation.responses[success].get("content", {})
+    if "application/x-ndjson" in content:
+        # Its lines are not all alike; each is held against its schema when it comes.
+        assert routes[operation.name]["out"]
+        return
     told = told_fields(routes[operation.name]["out"], as_request=False)
     if "application/json" not in content or not told:
         # What is no record, such as the metrics or this document itself, has no field table.

@@ -169,6 +169,10 @@ class Contract:
         elif known[0] == "application/json":
             faults = self.violations(content[known[0]]["schema"], reply.json, closed=True)
             assert not faults, f"{told}: {faults}: {reply}"
+        elif known[0] == "application/x-ndjson":
+            for line in reply.lines:
+                faults = self.violations(content[known[0]]["schema"], line, closed=True)
+                assert not faults, f"{told}: {faults}: {line}"
 
     def _check_problem(self, told, reply):
         media_type = reply.headers.get("Content-Type", "")
