@@ -1,7 +1,7 @@
 -- duet.user_import: make or replace several users, each as user_put does. p_users is a JSON array of objects, with
 -- `id` and the members of a profile; a user that stands there twice is replaced by the second.
 --
--- One row per item, in order: status 201 or 200, or problem, the code of what is wrong with it alone.
+-- One row per item, in order: status 201 or 200, or the code of what is wrong with it alone.
 --
 -- outcome  ok; of an item: invalid_request (the birthday is no day)
 -- retry    safe, as user_put is
@@ -9,7 +9,7 @@
 --          the mailboxes of common friends, one of them may be ended (40P01): call again
 -- indexes  those of user_put
 create or replace function duet.user_import(p_users json)
-returns table (outcome text, id text, status integer, problem text)
+returns table (outcome text, id text, status integer, code text)
 language plpgsql security definer set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
@@ -18,7 +18,7 @@ declare
     v_made record;
     v_id text[];
     v_status integer[];
-    v_problem text[];
+    v_code text[];
 begin
     for v_item in
         select i.*
@@ -40,12 +40,12 @@ begin
         ) as p;
         v_id[v_item.place] := v_item.id;
         v_status[v_item.place] := case when v_made.created then 201 else 200 end;
-        v_problem[v_item.place] := nullif(v_made.outcome, 'ok');
+        v_code[v_item.place] := nullif(v_made.outcome, 'ok');
     end loop;
 
     return query
-    select 'ok', r.id, r.status, r.problem
-    from unnest(v_id, v_status, v_problem) with ordinality as r(id, status, problem, place)
+    select 'ok', r.id, r.status, r.code
+    from unnest(v_id, v_status, v_code) with ordinality as r(id, status, code, place)
     order by r.place;
 end
 $$;

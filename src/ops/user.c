@@ -293,13 +293,13 @@ static const struct field user_import_fields[] = {
 struct user_import_result {
     struct text id;
     int64_t status;
-    struct text problem; /* from SQL only its code */
+    struct text problem; /* in the row only its code */
 };
 
 static const struct field user_import_result_fields[] = {
     FIELD_TEXT(struct user_import_result, id),
     FIELD_INT(struct user_import_result, status),
-    FIELD_RAW(struct user_import_result, problem, .omit_absent = true),
+    FIELD_RAW(struct user_import_result, problem, .column = "code", .omit_absent = true),
     FIELD_END,
 };
 
