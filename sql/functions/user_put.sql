@@ -7,7 +7,7 @@
 -- retry    safe: the same profile again changes nothing but updated_at
 -- locks    the user's row; two who make one user at the same time wait for each other on the unique
 --          user_id, and the second one replaces. Then those of profile_announce
--- indexes  app_user_user_id_key, app_user_pkey, those of profile_announce
+-- indexes  app_user_user_id_key, app_user_pkey, erasure_user_id, those of profile_announce
 create or replace function duet.user_put(
     p_user text,
     p_nick text,
@@ -54,12 +54,14 @@ begin
 
     insert into app_user as u (
         user_id, nick, avatar_url, gender, birthday, language, location, signature, level, custom,
-        friend_policy, created_at, updated_at
+        friend_policy, tokens_valid_from, created_at, updated_at
     )
     values (
         p_user, coalesce(p_nick, ''), coalesce(p_avatar_url, ''), coalesce(p_gender, 'unknown'),
         v_birthday, coalesce(p_language, ''), coalesce(p_location, ''), coalesce(p_signature, ''),
         coalesce(p_level, 0), coalesce(p_custom, '{}'), coalesce(p_friend_policy, 'anyone'),
+        -- Tokens tell seconds. Those of one who had the id before are none of this user.
+        (select date_trunc('second', clock_timestamp()) from erasure as e where e.user_id = p_user limit 1),
         clock_timestamp(), clock_timestamp()
     )
     on conflict (user_id) do update
