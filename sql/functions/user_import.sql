@@ -5,9 +5,9 @@
 --
 -- outcome  ok; of an item: invalid_request (the birthday is no day)
 -- retry    safe, as user_put is
--- locks    those of user_put, for one user after the other in ascending order of id. Where two calls meet in
---          the mailboxes of common friends, one of them may be ended (40P01): call again
--- indexes  those of user_put
+-- locks    the rows of the users who are there, in ascending order of id; those of user_store for the others;
+--          then those of profile_announce, once for all
+-- indexes  app_user_user_id_key, those of user_store and profile_announce
 create or replace function duet.user_import(p_users json)
 returns table (outcome text, id text, status integer, code text)
 language plpgsql security definer set search_path = duet, pg_temp
@@ -19,7 +19,14 @@ declare
     v_id text[];
     v_status integer[];
     v_code text[];
+    v_changed bigint[];
 begin
+    perform
+    from app_user as u
+    where u.user_id = any (array(select i.id from json_to_recordset(p_users) as i(id text)))
+    order by u.user_id
+    for update;
+
     for v_item in
         select i.*
         from rows from (
@@ -33,15 +40,22 @@ begin
         )
         order by i.id collate "C", i.place
     loop
-        select p.outcome, p.created into v_made
-        from user_put(
+        select s.* into v_made
+        from user_store(
             v_item.id, v_item.nick, v_item.avatar_url, v_item.gender, v_item.birthday, v_item.language,
             v_item.location, v_item.signature, v_item.level, v_item.custom, v_item.friend_policy
-        ) as p;
+        ) as s;
         v_id[v_item.place] := v_item.id;
         v_status[v_item.place] := case when v_made.created then 201 else 200 end;
         v_code[v_item.place] := nullif(v_made.outcome, 'ok');
+        if v_made.changed and v_made.user_no <> all (coalesce(v_changed, '{}')) then
+            v_changed := v_changed || v_made.user_no;
+        end if;
     end loop;
+
+    if cardinality(v_changed) > 0 then
+        perform profile_announce(v_changed);
+    end if;
 
     return query
     select 'ok', r.id, r.status, r.code
