@@ -78,7 +78,7 @@ def test_an_example_request_succeeds(api, world, operation, name, body):
     values.update(world.get(operation.name, {}))
     headers = {
         parameter["name"]: (
-            f"{parameter['example']}-{name}"  # one for each example
+            f"{operation.name}-{name}"  # one for each example
             if parameter["name"] == "Idempotency-Key"
             else parameter["example"]
         )
