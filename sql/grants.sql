@@ -13,6 +13,7 @@ grant execute on function
     duet.block_get,
     duet.block_list,
     duet.block_put,
+    duet.caller_is_good,
     duet.erasure_continue,
     duet.erasure_get,
     duet.audit_list,

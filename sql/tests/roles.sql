@@ -16,6 +16,7 @@ select results_eq(
       where p.pronamespace = 'duet'::regnamespace and has_function_privilege('duet_server', p.oid, 'execute') order by 1$$,
     $$select * from unnest(array[
           'audit_add'::name,
+          'caller_is_good',
           'block_check',
           'block_delete',
           'block_get',
