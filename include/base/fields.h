@@ -48,6 +48,7 @@ enum field_place {
     IN_HEADER,
     IN_CALLER, /* as_user: the user whose token asks; absent for a back-end token */
     IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
+    IN_CHECK,  /* nowhere: absent until the operation's check fills it */
 };
 
 /* An INT or TIME that is not there. */
