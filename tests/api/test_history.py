@@ -1,7 +1,9 @@
 """GET /v1/users/{user}/messages: the roaming history."""
 
+import concurrent.futures
 import datetime
 import secrets
+import threading
 
 import pytest
 
@@ -175,3 +177,89 @@ def test_a_device_reads_its_own_history_and_no_other(api, talk):
     assert page(device, ann)["items"] == sent[::-1]
     reply = device.get(f"/v1/users/{bob}/messages")
     assert (reply.status, reply.code) == (403, "forbidden")
+
+
+# -- by days
+
+
+def days_ago(days):
+    """A time of that day (of UTC), near its noon."""
+    noon = datetime.datetime.now(datetime.timezone.utc).replace(hour=12, minute=0, second=0)
+    return (noon - datetime.timedelta(days=days)).isoformat()
+
+
+def bring(api, sender, receiver, days, text):
+    item = {"from": sender, "to": receiver, "text": text, "sent_at": days_ago(days)}
+    reply = api.post("/v1/messages/import", {"messages": [item]})
+    assert [one["status"] for one in reply.json["results"]] == [201], reply
+
+
+def texts(items):
+    return [item["elements"][0]["text"] for item in items]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+def test_what_is_imported_lies_on_its_own_day(api, ann, bob, user, limit):
+    eve = user()
+    api.post("/v1/messages", text_message(ann, bob, "today"))
+    bring(api, bob, ann, 2, "two")
+    bring(api, eve, ann, 5, "five")
+    bring(api, ann, bob, 3, "three")
+    bring(api, ann, bob, 2, "two again")
+    api.post("/v1/messages", text_message(bob, ann, "now"))
+    expected = ["five", "three", "two", "two again", "today", "now"]
+    assert texts(pages(api, ann, limit, order="oldest")) == expected
+    assert texts(pages(api, ann, limit)) == expected[::-1]
+    assert texts(pages(api, ann, limit, order="oldest", peer=bob)) == expected[1:]
+    assert texts(pages(api, ann, limit, order="newest", peer=eve)) == ["five"]
+    since, until = days_ago(3).replace("T12", "T00"), days_ago(1)
+    some = pages(api, ann, limit, order="oldest", since=since, until=until)
+    assert texts(some) == expected[1:4]
+
+
+@pytest.mark.parametrize("with_peer", [False, True])
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_walks_meet_everything_once_while_messages_and_imports_arrive(
+    api, ann, bob, order, with_peer
+):
+    for n in range(12):
+        bring(api, ann, bob, n % 4 + 1, f"old {n}")
+        api.post("/v1/messages", text_message(bob, ann, f"new {n}"))
+    there = set(texts(pages(api, ann, 200)))
+    stop = threading.Event()
+
+    def arrive(one):
+        n = 0
+        while not stop.is_set():
+            one(n)
+            n += 1
+
+    params = {"order": order, **({"peer": bob} if with_peer else {})}
+    arrivals = [
+        lambda n: api.post("/v1/messages", text_message(ann, bob, f"sent {n}")),
+        lambda n: api.post("/v1/messages", text_message(bob, ann, f"got {n}")),
+        lambda n: bring(api, bob, ann, n % 5 + 1, f"brought {n}"),
+    ]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        running = [pool.submit(arrive, one) for one in arrivals]
+        try:
+            for limit in (1, 3, 7):
+                walk = []
+                cursor = None
+                # Bounded: in the order oldest first there is always more to come.
+                while not there <= set(texts(walk)) and len(walk) < 2000:
+                    more = {"cursor": cursor} if cursor else {}
+                    one = page(api, ann, limit=limit, **params, **more)
+                    walk += one["items"]
+                    cursor = one["next_cursor"]
+                    if cursor is None:
+                        break
+                assert there <= set(texts(walk))
+                ids = [message["id"] for message in walk]
+                assert len(ids) == len(set(ids))
+                days = [message["sent_at"][:10] for message in walk]
+                assert days == sorted(days, reverse=order == "newest")
+        finally:
+            stop.set()
+        for one in running:
+            one.result()
