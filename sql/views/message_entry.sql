@@ -1,5 +1,5 @@
 -- A mailbox's entries as messages: what names the message, whichever of its two copies this is, and
--- words for what is stored as numbers. A projection only, so that conditions reach the indexes of mailbox.
+-- words for what is stored as numbers. A notification's body is fetched for its rows alone. A projection only, so that conditions reach the indexes of mailbox.
 create or replace view duet.message_entry as
 select
     m.owner,
@@ -16,11 +16,25 @@ select
     m.sent_at as id_sent_at,
     m.nonce as id_nonce,
     case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end as kind,
-    m.elements,
-    m.custom_data,
+    case
+        when m.kind in (2, 3) and m.elements is null
+            then (select n.elements from duet.notification as n where n.notification_no = m.target_seq)
+        else m.elements
+    end as elements,
+    case
+        when m.kind in (2, 3) and m.elements is null
+            then (select n.custom_data from duet.notification as n where n.notification_no = m.target_seq)
+        else m.custom_data
+    end as custom_data,
     m.sent_at,
     m.sent_by,
-    case when m.recalled then 'recalled' else 'sent' end as state,
+    case
+        when m.recalled then 'recalled'
+        when m.kind in (2, 3) and m.elements is null and (
+            select n.state = 'recalled' from duet.notification as n where n.notification_no = m.target_seq
+        ) then 'recalled'
+        else 'sent'
+    end as state,
     m.edited_at
 from duet.mailbox as m;
 
