@@ -88,7 +88,9 @@ static void run(struct readers *r, struct db *db, struct op *op)
     op->db = db;
     op->call = r->calls[op->index];
     int (*work)(struct op * op) = op->operation->run ? op->operation->run : store_call_one;
-    finish(op, request_has_key(op) ? request_run_once(op, work) : work(op));
+    /* A rehearsal leaves nothing, so there is nothing that its key could keep. */
+    bool once = request_has_key(op) && !call_is_rehearsal(op);
+    finish(op, once ? request_run_once(op, work) : work(op));
 }
 
 /* Without the database what waits is refused at once: nobody is better off for waiting longer. */
