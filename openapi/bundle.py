@@ -101,7 +101,10 @@ def add_shared_responses(operation, method, errors, headers):
         responses[str(status)] = problem_response(codes, errors)
     for status, response in responses.items():
         own = response.get("headers", {})
-        response["headers"] = {**headers.get("any", {}), **headers.get(status, {}), **own}
+        shared = {**headers.get("any", {}), **headers.get(status, {})}
+        if operation["x-scope"] != "public":
+            shared.update(headers["token"])
+        response["headers"] = {**shared, **own}
 
 
 def bundle():
@@ -115,7 +118,10 @@ def bundle():
     headers = {}
     for status, header, component in (
         ("any", "X-Request-Id", "RequestId"),
+        ("token", "RateLimit-Policy", "RateLimitPolicy"),
+        ("token", "RateLimit", "RateLimit"),
         ("401", "WWW-Authenticate", "WwwAuthenticate"),
+        ("429", "Retry-After", "RetryAfter"),
         ("503", "Retry-After", "RetryAfter"),
     ):
         reference = {"$ref": one.component(common, f"/headers/{component}")}

@@ -47,6 +47,7 @@ enum field_place {
     IN_QUERY,
     IN_HEADER,
     IN_CALLER, /* as_user: the user whose token asks; absent for a back-end token */
+    IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
 };
 
 /* An INT or TIME that is not there. */
@@ -64,7 +65,8 @@ struct field {
     enum field_place from;
     const char *header; /* IN_HEADER: the header's name */
     bool required;
-    bool not_column;  /* the SQL call or row does not know it */
+    bool not_column;    /* the SQL call or row does not know it */
+    const char *column; /* in rows, where it is not `name` */
     bool omit_absent; /* in replies: left out when absent, instead of null; an OBJECT is absent when
                        * its first field is */
     int64_t min;      /* TEXT: bytes; INT: value; LIST, TEXTS, VARIANTS, MAP: members */
@@ -72,13 +74,15 @@ struct field {
     double min_real, max_real; /* REAL; both 0: any */
     int64_t fallback;          /* BOOL and INT in requests: value when absent */
     bool has_fallback;
-    const char *const *one_of;      /* TEXT: the values allowed, NULL at the end */
-    const char *fallback_text;      /* TEXT in requests: value when absent */
-    bool visible_ascii;             /* TEXT: 0x21 to 0x7E only */
-    bool multiline;                 /* TEXT: control characters are allowed but NUL */
+    const char *const *one_of; /* TEXT: the values allowed, NULL at the end */
+    const char *fallback_text; /* TEXT in requests: value when absent */
+    bool visible_ascii;        /* TEXT: 0x21 to 0x7E only */
+    bool multiline;            /* TEXT: control characters are allowed but NUL */
+    bool spread; /* RAW: the members of this object stand beside the others, without its name */
     const struct fields *of;        /* OBJECT, LIST */
     const struct variant *variants; /* VARIANTS; a row without a name ends it */
     int64_t max_value_bytes;        /* MAP, TEXTS: bytes of each value */
+    bool null_values; /* MAP: a value may be null; in a merge patch it ends the name */
 };
 
 #define FIELD_TEXT_BYTES 65536

@@ -35,6 +35,10 @@ struct operation {
     const enum err_code *refuses; /* ERR_NONE at the end; what any request may meet is not listed */
     const char *location; /* of what a 201 has made: "/v1/users/{id}", filled from `out`; or NULL */
     const char *content_type; /* of op->raw, where the reply is not JSON */
+    /* On LANE_READER: the reply may be of any length. `run` gives a piece of it in op->raw, and is
+     * called again when the client has taken that, as long as it sets op->more. Each piece has an
+     * arena of its own; that of the piece before is there until `run` has ended. */
+    bool stream;
 };
 
 /* A member of the input of each operation that makes something anew when it is repeated. */
@@ -58,6 +62,8 @@ struct op {
 
     struct text stored_reply; /* JSON: the answer that this request was given before */
     struct text raw;          /* the body, where operation->content_type is set */
+    bool more;                /* operation->stream: there is another piece behind this one */
+    struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
     bool replayed;            /* the answer is that of an earlier request */
 

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "http/rate_limit.h"
 
 struct reply {
     int status;
@@ -14,6 +15,9 @@ struct reply {
     char *body;               /* takes; malloced. NULL: no body, or `fixed` */
     struct text fixed;        /* a body that outlives the reply's arena: copied */
     size_t body_size;
+    /* A body of any length, asked for bit by bit, instead of `body`; or NULL. */
+    MHD_ContentReaderCallback read;
+    void *reader; /* of `read` */
 };
 
 /* What of the request decides how it is answered. */
@@ -24,9 +28,11 @@ struct reply_context {
     const char *location; /* or NULL */
     const char *allow;    /* or NULL */
     bool replayed;
-    bool etag;  /* one resource: its tag is a digest of the body */
-    bool close; /* the connection ends with this reply */
+    struct text tag; /* the resource's own entity tag; absent: it has none */
+    bool etag;       /* one resource, read: it has a tag, its own or a digest of the body */
+    bool close;      /* the connection ends with this reply */
     int retry_after_s;
+    struct rate_state rate;
 };
 
 /* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was

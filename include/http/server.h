@@ -11,6 +11,7 @@
 
 #include "base/settings.h"
 #include "http/connections.h"
+#include "http/rate_limit.h"
 #include "http/token.h"
 #include "ops/services.h"
 
@@ -18,6 +19,7 @@ struct server {
     struct services *services; /* borrowed */
     struct tokens *tokens;     /* borrowed */
     struct connections *connections;
+    struct rate_limit *limits;
     char request_id_prefix[17];
     atomic_uint_least64_t n_requests;
     atomic_int_least64_t n_suspended;

@@ -10,14 +10,14 @@
 
 struct message {
     struct message_id id;
-    struct text from;
+    struct text from; /* absent: the user was deleted; likewise the next */
     struct text to;
     struct text kind;
     struct text elements; /* JSON */
     struct text custom_data;
     int64_t sent_at;
     struct text sent_by;
-    struct profile sender_profile;
+    struct sender_profile sender_profile;
     struct text state;
     int64_t edited_at;
 };

@@ -11,3 +11,12 @@ struct profile {
 };
 
 extern const struct fields profile_fields;
+
+/* The same of a sender, who may have been deleted since: then nick and avatar are empty. */
+struct sender_profile {
+    struct text nick;
+    struct text avatar_url;
+    bool deleted;
+};
+
+extern const struct fields sender_profile_fields;

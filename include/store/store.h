@@ -44,7 +44,7 @@ int store_submit(struct store *store, struct op *op);
 
 /* For `run` of an operation on a reader thread: calls the SQL function of the operation's name with
  * the fields of its input and reads the one row into op->out. An `outcome` other than "ok" is the
- * error of that code; a column `created` that is false sets op->found. */
+ * error of that code; a column `created` that is false sets op->found, a column `etag` op->etag. */
 int store_call_one(struct op *op);
 
 /* The same for functions that return rows. op->out holds one LIST, which takes the rows, and may
@@ -52,6 +52,16 @@ int store_call_one(struct op *op);
  * and columns that are the same in every row. A row whose first column of the LIST is null stands
  * for an empty list. */
 int store_call_rows(struct op *op);
+
+/* Within an operation that deletes a user: removes some of what the user owned and reads the
+ * receipt, as it is now, into op->out. -1, with op->out as it was, when the database failed. */
+int store_erasure_continue(struct op *op, struct text id);
+
+/* For operations with `.stream`: a row is a line of the reply, a record of op->out; a call is a
+ * piece. The column `cursor` of the last row says where the next piece starts, and is given to the
+ * next call as the field `cursor` (IN_STREAM); where it is null, the reply is whole. The function
+ * sees to it that pieces are small. */
+int store_call_stream(struct op *op);
 
 /* A message on its way into two mailboxes. Texts are borrowed until `done` has been called. */
 struct send {

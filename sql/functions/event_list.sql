@@ -34,6 +34,7 @@ returns table (
     message_sent_by text,
     message_sender_profile_nick text,
     message_sender_profile_avatar_url text,
+    message_sender_profile_deleted boolean,
     message_state text,
     message_edited_at timestamptz,
     last_seq bigint,
@@ -75,8 +76,9 @@ begin
     select
         'ok', e.seq, 'message', e.sent_at,
         e.id_receiver, e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
-        coalesce(s.user_id, ''), coalesce(r.user_id, ''), e.kind, e.elements, e.custom_data,
-        e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), e.state, e.edited_at,
+        s.user_id, r.user_id, e.kind, e.elements, e.custom_data,
+        e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), s.user_no is null, e.state,
+        e.edited_at,
         v_last_seq, (select min(f.seq) from page as f) - p_after - 1
     from page as e
     left join app_user as s on s.user_no = e.id_sender

@@ -1,4 +1,5 @@
 -- duet.message_get: one message by all that its id holds, from the receiver's mailbox or else the sender's.
+-- Who was deleted has no id in "from" and "to".
 --
 -- outcome  ok | message_unknown (also when it has expired, or an id was made up)
 -- retry    safe: reads only
@@ -28,6 +29,7 @@ create or replace function duet.message_get(
     out sent_by text,
     out sender_profile_nick text,
     out sender_profile_avatar_url text,
+    out sender_profile_deleted boolean,
     out state text,
     out edited_at timestamptz
 )
@@ -70,18 +72,19 @@ begin
     select
         'ok', v_message.id_receiver, v_message.id_receiver_seq, v_message.id_sender,
         v_message.id_sender_seq, v_message.id_sent_at, v_message.id_nonce,
-        coalesce(max(u.user_id) filter (where u.user_no = v_message.id_sender), ''),
-        coalesce(max(u.user_id) filter (where u.user_no = v_message.id_receiver), ''),
+        max(u.user_id) filter (where u.user_no = v_message.id_sender),
+        max(u.user_id) filter (where u.user_no = v_message.id_receiver),
         v_message.kind, v_message.elements, v_message.custom_data, v_message.sent_at,
         v_message.sent_by,
         coalesce(max(u.nick) filter (where u.user_no = v_message.id_sender), ''),
         coalesce(max(u.avatar_url) filter (where u.user_no = v_message.id_sender), ''),
+        count(*) filter (where u.user_no = v_message.id_sender) = 0,
         v_message.state, v_message.edited_at
     into
         outcome, id_receiver, id_receiver_seq, id_sender,
         id_sender_seq, id_sent_at, id_nonce,
         "from", "to", kind, elements, custom_data, sent_at, sent_by,
-        sender_profile_nick, sender_profile_avatar_url, state, edited_at
+        sender_profile_nick, sender_profile_avatar_url, sender_profile_deleted, state, edited_at
     from app_user as u
     where u.user_no in (v_message.id_sender, v_message.id_receiver);
 end

@@ -2,7 +2,8 @@
 --
 -- From p_since (inclusive) until p_until (exclusive), p_order newest or oldest first, beyond the row that
 -- p_cursor names. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
--- whose id is null. A peer nobody knows has an empty history.
+-- whose id is null. A peer nobody knows has an empty history. Who was deleted has no id in
+-- "from" and "to".
 --
 -- outcome  ok | user_unknown | cursor_invalid
 -- retry    safe: reads only
@@ -35,6 +36,7 @@ returns table (
     sent_by text,
     sender_profile_nick text,
     sender_profile_avatar_url text,
+    sender_profile_deleted boolean,
     state text,
     edited_at timestamptz,
     cursor text
@@ -90,8 +92,9 @@ begin
     return query
     select
         'ok', e.id_receiver, e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
-        coalesce(s.user_id, ''), coalesce(r.user_id, ''), e.kind, e.elements, e.custom_data,
-        e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), e.state, e.edited_at,
+        s.user_id, r.user_id, e.kind, e.elements, e.custom_data,
+        e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), s.user_no is null, e.state,
+        e.edited_at,
         e.seq || '.' || (extract(epoch from e.sent_at) * 1000000)::bigint
     from message_page(
         v_owner, v_peer, v_since, v_until, v_newest_first, v_beyond_seq, p_limit, p_now

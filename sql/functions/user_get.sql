@@ -18,6 +18,7 @@ create or replace function duet.user_get(
     out level bigint,
     out custom jsonb,
     out friend_policy text,
+    out muted_until timestamptz,
     out created_at timestamptz,
     out updated_at timestamptz
 )
@@ -26,18 +27,14 @@ as $$
 #variable_conflict use_column
 begin
     select
-        'ok', u.user_id, u.nick, u.avatar_url, u.gender, to_char(u.birthday, 'YYYY-MM-DD'),
-        u.language, u.location, u.signature, u.level::bigint, u.custom, u.friend_policy,
-        u.created_at, u.updated_at
+        e.id, e.nick, e.avatar_url, e.gender, e.birthday, e.language, e.location, e.signature,
+        e.level, e.custom, e.friend_policy, e.muted_until, e.created_at, e.updated_at
     into
-        outcome, id, nick, avatar_url, gender, birthday,
-        language, location, signature, level, custom, friend_policy,
-        created_at, updated_at
-    from app_user as u
-    where u.user_id = p_user;
+        id, nick, avatar_url, gender, birthday, language, location, signature,
+        level, custom, friend_policy, muted_until, created_at, updated_at
+    from user_entry as e
+    where e.id = p_user;
 
-    if not found then
-        outcome := 'user_unknown';
-    end if;
+    outcome := case when found then 'ok' else 'user_unknown' end;
 end
 $$;

@@ -1,10 +1,13 @@
 -- duet.user_put: make a user, or replace the profile of one who exists. What is null becomes the default.
 --
+-- Where the nick or the avatar of one who exists changes, the devices of that user and of mutual friends learn
+-- of it.
+--
 -- outcome  ok | invalid_request (the birthday is no day)
 -- retry    safe: the same profile again changes nothing but updated_at
 -- locks    the user's row; two who make one user at the same time wait for each other on the unique
---          user_id, and the second one replaces
--- indexes  app_user_user_id_key
+--          user_id, and the second one replaces. Then those of profile_announce
+-- indexes  app_user_user_id_key, app_user_pkey, those of profile_announce
 create or replace function duet.user_put(
     p_user text,
     p_nick text,
@@ -30,6 +33,7 @@ create or replace function duet.user_put(
     out level bigint,
     out custom jsonb,
     out friend_policy text,
+    out muted_until timestamptz,
     out created_at timestamptz,
     out updated_at timestamptz
 )
@@ -37,16 +41,16 @@ language plpgsql security definer set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_birthday date;
-    v_user_no bigint;
+    v_birthday constant date := day_of(p_birthday);
+    v_before record;
+    v_after record;
 begin
-    begin
-        v_birthday := p_birthday::date;
-    exception
-        when datetime_field_overflow or invalid_datetime_format then
-            outcome := 'invalid_request';
-            return;
-    end;
+    if p_birthday is not null and v_birthday is null then
+        outcome := 'invalid_request';
+        return;
+    end if;
+
+    select u.nick, u.avatar_url into v_before from app_user as u where u.user_id = p_user for update;
 
     insert into app_user as u (
         user_id, nick, avatar_url, gender, birthday, language, location, signature, level, custom,
@@ -71,18 +75,23 @@ begin
         friend_policy = excluded.friend_policy,
         updated_at = excluded.updated_at
     -- A row that was updated carries the updating transaction's mark.
-    returning u.xmax = 0, u.user_no into created, v_user_no;
+    returning u.xmax = 0 as created, u.user_no, u.nick, u.avatar_url into v_after;
 
-    if created then
-        insert into mailbox_head (owner) values (v_user_no);
+    if v_after.created then
+        insert into mailbox_head (owner) values (v_after.user_no);
+    elsif (v_before.nick, v_before.avatar_url) is distinct from (v_after.nick, v_after.avatar_url) then
+        perform profile_announce(v_after.user_no, v_after.nick, v_after.avatar_url);
     end if;
 
+    outcome := 'ok';
+    created := v_after.created;
     select
-        g.outcome, g.id, g.nick, g.avatar_url, g.gender, g.birthday, g.language, g.location,
-        g.signature, g.level, g.custom, g.friend_policy, g.created_at, g.updated_at
+        e.id, e.nick, e.avatar_url, e.gender, e.birthday, e.language, e.location, e.signature,
+        e.level, e.custom, e.friend_policy, e.muted_until, e.created_at, e.updated_at
     into
-        outcome, id, nick, avatar_url, gender, birthday, language, location,
-        signature, level, custom, friend_policy, created_at, updated_at
-    from user_get(p_user) as g;
+        id, nick, avatar_url, gender, birthday, language, location, signature,
+        level, custom, friend_policy, muted_until, created_at, updated_at
+    from user_entry as e
+    where e.user_no = v_after.user_no;
 end
 $$;

@@ -124,5 +124,40 @@ select is_empty(
     $$select line from page, pg_temp.explain(statement) as line where line ~ '->  (Sort|Seq Scan|Bitmap)'$$,
     'none sorts, or reads whole tables');
 
+-- ---- so do pages of the audit, by the filter that leaves the fewest ----
+
+insert into duet.audit_entry (at, subject, key_id, address, operation, resource, on_behalf_of, request_id, outcome)
+select now() - make_interval(secs => i), 'x-' || i % 500, 'k', 'a', 'x-' || i % 500, '/v1/x', 'x-' || i % 500,
+       'x-' || i, 'ok'
+from generate_series(1, 20000) as i;
+analyze duet.audit_entry;
+
+-- Of the statement as it stands in the function, with a value for one filter and null for the others.
+create function pg_temp.plan_of_audit(p_filter text) returns text
+language plpgsql as $$
+declare
+    v_statement text := (
+        select substring(prosrc from 'return query\s(.*limit p_limit)')
+        from pg_proc where oid = 'duet.audit_list'::regproc);
+begin
+    v_statement := regexp_replace(v_statement, 'p_' || p_filter || '\M', '''x-7''', 'g');
+    v_statement := regexp_replace(v_statement, 'p_limit', '51');
+    v_statement := regexp_replace(v_statement, '\mp_\w+', 'null::text', 'g');
+    v_statement := replace(replace(v_statement, 'v_beyond_at', 'now()'), 'v_beyond_id', '0');
+    v_statement := replace(replace(v_statement, 'v_since', '''2000-01-01'''), 'v_until', 'now()');
+    return (select string_agg(line, E'\n') from pg_temp.explain(v_statement) as line);
+end
+$$;
+
+select pg_temp.set_as('duet.audit_list') is not null as set \g /dev/null
+create temporary table audit_plan as
+select filter, pg_temp.plan_of_audit(filter) as plan
+from unnest(array['subject', 'operation', 'on_behalf_of', 'request_id', 'nothing']) as filter;
+select ok(plan !~ '->  (Sort|Seq Scan|Bitmap)', 'the audit is read in order, filtered by ' || filter) from audit_plan;
+select ok(plan ~ ('Index Cond: [^\n]*\m' || filter || ' ='), 'and by the index, filtered by ' || filter)
+from audit_plan where filter <> 'nothing';
+select diag(plan) from audit_plan
+where plan ~ '->  (Sort|Seq Scan|Bitmap)' or (filter <> 'nothing' and plan !~ ('Index Cond: [^\n]*\m' || filter || ' ='));
+
 select * from finish();
 rollback;

@@ -192,6 +192,8 @@ static void decode_map(
         struct place member = {place, name, 0};
         if (name[0] == '\0' || strlen(name) > FIELD_MAP_NAME_BYTES)
             WRONG(d, &member, "a name must be 1 to %d bytes", FIELD_MAP_NAME_BYTES);
+        else if (field->null_values && json_is_null(value))
+            continue;
         else if (!json_is_string(value))
             WRONG(d, &member, "must be a string");
         else if (json_string_length(value) > max_value)
@@ -533,6 +535,8 @@ static struct text find_outside_body(const struct field_source *source, const st
 
     if (field->from == IN_CALLER)
         return source->as_user;
+    if (field->from == IN_STREAM)
+        return TEXT_ABSENT;
     if (field->from == IN_HEADER)
         return source->header ? source->header(source->context, field->header) : TEXT_ABSENT;
     if (field->from == IN_PATH)

@@ -131,6 +131,12 @@ static bool is_absent(const struct field *field, const void *value)
     return false;
 }
 
+/* Of an object that has some, without its braces. */
+static void write_members(struct buf *ret, struct text object)
+{
+    buf_add(ret, object.ptr + 1, object.len - 2);
+}
+
 void fields_encode(const struct fields *fields, const void *record, struct buf *ret)
 {
     char separator = '{';
@@ -141,6 +147,10 @@ void fields_encode(const struct fields *fields, const void *record, struct buf *
             continue;
         buf_char(ret, separator);
         separator = ',';
+        if (field->spread) {
+            write_members(ret, *(const struct text *)value);
+            continue;
+        }
         buf_char(ret, '"');
         buf_text(ret, text_of(field->name));
         buf_text(ret, TEXT("\":"));
@@ -249,7 +259,7 @@ json_t *fields_describe(const struct fields *fields, bool as_request)
     json_t *array = json_array();
 
     for (const struct field *field = fields->list; field && field->kind; field++)
-        if (field->from != IN_CALLER) /* what no client says */
+        if (field->from < IN_CALLER) /* what no client says */
             json_array_append_new(array, describe_field(field, as_request));
     return array;
 }

@@ -14,7 +14,8 @@
 #include "ops/dispatch.h"
 
 #define BODY_BYTES_MAX (INT64_C(1) << 20)
-/* What is not to be had now may be in a second: queues drain and connections come back in less. */
+/* What is not to be had now may be in a second: queues drain and connections come back in less, and
+ * so does a request of a caller who has made too many. */
 #define RETRY_AFTER_SECONDS 1
 #define REPLY_BYTES_MAX (64u << 20)
 
@@ -23,7 +24,8 @@ enum stage {
     STAGE_BODY,      /* the head was allowed; the body, if any, is arriving */
     STAGE_SUSPENDED, /* the operation owns the exchange */
     STAGE_DONE,      /* the operation has ended: `result` and `op` are to be answered */
-    STAGE_ANSWERED,
+    STAGE_ANSWERED,  /* the reply is going out; a streamed one goes back to STAGE_SUSPENDED for each
+                      * piece, and to STAGE_DONE when that is there */
 };
 
 struct exchange {
@@ -40,6 +42,7 @@ struct exchange {
     struct gate gate;
     struct match match;
     struct err err;
+    struct rate_state rate; /* of the caller */
     struct text request_id;
 
     struct buf body;
@@ -48,6 +51,12 @@ struct exchange {
 
     struct op op;
     int result;
+
+    /* Of a streamed reply: memory of the piece that the client is taking, and, while the next one
+     * is made there, of the one before. */
+    struct arena *piece;
+    struct arena *last_piece;
+    size_t n_taken; /* bytes of op.raw */
 };
 
 /* ---- life ---- */
@@ -88,6 +97,8 @@ void exchange_free(struct exchange *exchange)
     json_decref(exchange->json);
     if (exchange->counted)
         atomic_fetch_sub(&exchange->server->services->metrics->in_flight, 1);
+    arena_free(exchange->piece);
+    arena_free(exchange->last_piece);
     arena_free(exchange->arena);
 }
 
@@ -133,6 +144,7 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
 {
     context->request_id = e->request_id;
     context->accept_encoding = e->gate.accept_encoding;
+    context->rate = e->rate;
     context->close |= atomic_load(&e->server->services->stopping);
     struct MHD_Response *response = reply_make(reply, context);
     if (!response)
@@ -166,42 +178,65 @@ static enum MHD_Result answer_error(struct exchange *e, bool close)
     return queue(e, &reply, &context);
 }
 
-/* The text of a member of the reply that names what was made. */
+static bool find_name(
+    const struct fields *fields,
+    const void *record,
+    struct text member,
+    char buffer[MESSAGE_ID_TEXT],
+    struct text *ret)
+{
+    for (const struct field *f = fields->list; f && f->kind; f++) {
+        const void *value = (const char *)record + f->offset;
+        if (!text_equal(text_of(f->name), member))
+            continue;
+        *ret = f->kind == FIELD_KIND_MESSAGE_ID ? message_id_to_text(value, buffer)
+                                                : *(const struct text *)value;
+        return true;
+    }
+    return false;
+}
+
+/* The text of a member that names what was made: of the reply, else of the request. */
 static struct text name_of(
     const struct exchange *e, struct text member, char buffer[MESSAGE_ID_TEXT])
 {
-    for (const struct field *f = operation_of(e)->out.list; f->kind; f++) {
-        const void *value = (const char *)e->op.out + f->offset;
-        if (!text_equal(text_of(f->name), member))
-            continue;
-        return f->kind == FIELD_KIND_MESSAGE_ID ? message_id_to_text(value, buffer)
-                                                : *(const struct text *)value;
-    }
-    return TEXT("");
+    const struct operation *operation = operation_of(e);
+    struct text name = TEXT("");
+
+    if (!find_name(&operation->out, e->op.out, member, buffer, &name))
+        find_name(&operation->in, e->op.in, member, buffer, &name);
+    return name;
 }
 
-/* "/v1/users/{id}" with the member `id` of the reply, percent-encoded. */
-static const char *fill_location(struct exchange *e, const char *pattern)
+static void add_segment(struct buf *b, struct text name)
 {
-    char buffer[MESSAGE_ID_TEXT];
-    const char *open = strchr(pattern, '{');
-    const char *close = open ? strchr(open, '}') : NULL;
-    struct buf b = BUF(1024);
-
-    if (!close)
-        return pattern;
-    buf_add(&b, pattern, (size_t)(open - pattern));
-    struct text name = name_of(e, (struct text){open + 1, (size_t)(close - open) - 1}, buffer);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      strchr("-._~", c);
         if (plain)
-            buf_char(&b, c);
+            buf_char(b, c);
         else
-            buf_printf(&b, "%%%02X", (unsigned char)c);
+            buf_printf(b, "%%%02X", (unsigned char)c);
     }
-    buf_text(&b, text_of(close + 1));
+}
+
+/* "/v1/users/{user}/friends/{peer}" with those members, percent-encoded. */
+static const char *fill_location(struct exchange *e, const char *pattern)
+{
+    char buffer[MESSAGE_ID_TEXT];
+    struct buf b = BUF(1024);
+
+    while (*pattern) {
+        const char *close = *pattern == '{' ? strchr(pattern, '}') : NULL;
+        if (!close) {
+            buf_char(&b, *pattern++);
+            continue;
+        }
+        struct text member = {pattern + 1, (size_t)(close - pattern) - 1};
+        add_segment(&b, name_of(e, member, buffer));
+        pattern = close + 1;
+    }
     const char *location = arena_text(e->arena, buf_as_text(&b)).ptr;
     buf_done(&b);
     return location;
@@ -235,6 +270,64 @@ static int encode_body(
     return 0;
 }
 
+/* ---- a reply in pieces ---- */
+
+static void hand_over(struct exchange *e);
+
+static void begin_piece(struct exchange *e)
+{
+    const struct settings *settings = e->server->services->settings;
+
+    e->last_piece = e->piece;
+    e->piece = arena_new();
+    e->n_taken = 0;
+    e->op.arena = e->piece;
+    e->op.raw = TEXT_ABSENT;
+    e->op.more = false;
+    e->op.deadline_us = clock_mono_us() + settings->request_timeout_s * USEC_PER_SEC;
+}
+
+/* The client gets no end of the body and its connection is closed: so it sees that it has not
+ * everything. */
+static ssize_t break_stream(const struct exchange *e, const char *code)
+{
+    log_event(
+        LOG_INFO, "stream_broken", LOG_TEXT("request_id", e->request_id),
+        LOG_STR("operation", operation_of(e)->name), LOG_STR("code", code));
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* Called by libmicrohttpd when the client has room for more. */
+static ssize_t read_stream(void *exchange, uint64_t position, char *ret, size_t size)
+{
+    struct exchange *e = exchange;
+
+    (void)position;
+    if (e->stage == STAGE_DONE) {
+        e->stage = STAGE_ANSWERED;
+        connections_phase(e->watched, CONNECTION_REPLY);
+        arena_free(e->last_piece);
+        e->last_piece = NULL;
+        if (e->result != 0)
+            return break_stream(e, err_info(e->err.code)->code);
+    }
+    size_t n = e->op.raw.len - e->n_taken;
+    if (n == 0 && !e->op.more)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == 0 && atomic_load(&e->server->services->stopping))
+        return break_stream(e, err_info(ERR_SHUTTING_DOWN)->code);
+    if (n == 0) {
+        begin_piece(e);
+        connections_phase(e->watched, CONNECTION_WORK);
+        hand_over(e);
+        return 0;
+    }
+    n = n < size ? n : size;
+    memcpy(ret, e->op.raw.ptr + e->n_taken, n);
+    e->n_taken += n;
+    return (ssize_t)n;
+}
+
 static bool has_list(const struct fields *fields)
 {
     for (const struct field *field = fields->list; field && field->kind; field++)
@@ -253,7 +346,11 @@ static enum MHD_Result answer(struct exchange *e)
         return answer_error(e, false);
     if ((reply.status == MHD_HTTP_CREATED || reply.status == MHD_HTTP_ACCEPTED) && e->op.found)
         reply.status = MHD_HTTP_OK;
-    if (e->op.stored_reply.len) {
+    if (operation->stream) {
+        reply.content_type = operation->content_type;
+        reply.read = read_stream;
+        reply.reader = e;
+    } else if (e->op.stored_reply.len) {
         repeat_reply(e, &reply);
     } else if (operation->content_type) {
         reply.content_type = operation->content_type;
@@ -261,7 +358,9 @@ static enum MHD_Result answer(struct exchange *e)
     } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {
         return answer_error(e, false);
     }
-    if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out)) {
+    context.tag = e->op.etag;
+    if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out) &&
+        !operation->stream) {
         context.etag = true;
         context.if_none_match = e->gate.if_none_match;
     }
@@ -324,6 +423,16 @@ static void name_request(struct exchange *e)
         text_of(arena_printf(e->arena, "%s%08llx", e->server->request_id_prefix, number));
 }
 
+/* Whatever the request turns out to be, it counts. */
+static int check_rate(struct exchange *e)
+{
+    enum rate_kind kind = caller_is_user(&e->op.caller) ? RATE_USER : RATE_BACKEND;
+
+    if (rate_limit_take(e->server->limits, kind, e->op.caller.subject, clock_mono_us(), &e->rate))
+        return 0;
+    return err_plain(&e->err, ERR_RATE_LIMITED);
+}
+
 static int authenticate(struct exchange *e)
 {
     const struct route *route = e->match.route;
@@ -334,7 +443,8 @@ static int authenticate(struct exchange *e)
     struct text token = token_of_authorization(e->gate.authorization);
     if (!text_present(token))
         return err_set(&e->err, ERR_UNAUTHENTICATED, "an Authorization: Bearer header is needed");
-    if (token_verify(e->server->tokens, token, e->arena, caller, &e->err) != 0)
+    if (token_verify(e->server->tokens, token, e->arena, caller, &e->err) != 0 ||
+        check_rate(e) != 0)
         return -1;
     if (caller_is_user(caller) ? route->own != OWN_NONE : caller_allows(caller, route->scope))
         return 0;
@@ -409,8 +519,10 @@ static struct text header_value(void *exchange, const char *name)
 {
     const struct exchange *e = exchange;
 
-    /* The one header that is a field of an operation. */
-    return strcmp(name, "Idempotency-Key") == 0 ? e->gate.idempotency_key : TEXT_ABSENT;
+    /* The headers that are fields of operations. */
+    if (strcmp(name, "Idempotency-Key") == 0)
+        return e->gate.idempotency_key;
+    return strcmp(name, "If-Match") == 0 ? e->gate.if_match : TEXT_ABSENT;
 }
 
 static bool takes_body(const struct fields *fields)
@@ -528,6 +640,16 @@ static void prepare_op(struct exchange *e)
     e->op.deadline_us = clock_mono_us() + services->settings->request_timeout_s * USEC_PER_SEC;
 }
 
+/* Suspended first and handed over second: the other way round it could be resumed too early. */
+static void hand_over(struct exchange *e)
+{
+    e->op.done = resume;
+    e->stage = STAGE_SUSPENDED;
+    atomic_fetch_add(&e->server->n_suspended, 1);
+    MHD_suspend_connection(e->connection);
+    op_dispatch(&e->op);
+}
+
 static enum MHD_Result run(struct exchange *e)
 {
     connections_phase(e->watched, CONNECTION_WORK);
@@ -541,12 +663,9 @@ static enum MHD_Result run(struct exchange *e)
         op_dispatch(&e->op);
         return answer(e);
     }
-    /* Suspended first and handed over second: the other way round it could be resumed too early. */
-    e->op.done = resume;
-    e->stage = STAGE_SUSPENDED;
-    atomic_fetch_add(&e->server->n_suspended, 1);
-    MHD_suspend_connection(e->connection);
-    op_dispatch(&e->op);
+    if (e->op.operation->stream)
+        begin_piece(e);
+    hand_over(e);
     return MHD_YES;
 }
 

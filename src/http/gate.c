@@ -33,6 +33,7 @@ static const struct {
     {TEXT("Authorization"), offsetof(struct known, gate.authorization), true},
     {TEXT("Content-Type"), offsetof(struct known, gate.content_type), true},
     {TEXT("Idempotency-Key"), offsetof(struct known, gate.idempotency_key), true},
+    {TEXT("If-Match"), offsetof(struct known, gate.if_match), true},
     {TEXT("Last-Event-ID"), offsetof(struct known, gate.last_event_id), true},
     {TEXT("X-Request-Id"), offsetof(struct known, gate.request_id), false},
     {TEXT("If-None-Match"), offsetof(struct known, gate.if_none_match), false},

@@ -110,7 +110,7 @@ static void make_etag(const struct reply *reply, char ret[ETAG_BYTES])
 /* By the weak comparison that If-None-Match asks for. */
 static bool matches(struct text if_none_match, const char *etag)
 {
-    struct text tag = text_of(etag + 2);
+    struct text tag = text_of(etag[0] == 'W' ? etag + 2 : etag);
 
     while (text_present(if_none_match)) {
         struct text one = text_trim(text_cut(&if_none_match, ','));
@@ -126,6 +126,9 @@ static bool matches(struct text if_none_match, const char *etag)
 
 /* ---- the response ---- */
 
+/* Of a body that is asked for bit by bit, where the reply is not in chunks. */
+#define READ_BYTES (16u << 10)
+
 struct heading {
     struct MHD_Response *response;
     bool failed;
@@ -136,6 +139,19 @@ static void add_header(struct heading *h, const char *name, const char *value)
     /* It refuses what would break out of the header: a reply without it would be another one. */
     if (value && MHD_add_response_header(h->response, name, value) != MHD_YES)
         h->failed = true;
+}
+
+static void add_rate(struct heading *h, const struct rate_state *rate)
+{
+    char value[64];
+
+    if (!rate->policy)
+        return;
+    snprintf(
+        value, sizeof(value), "\"%s\";r=%lld;t=%lld", rate->name, (long long)rate->remaining,
+        (long long)rate->full_in_s);
+    add_header(h, "RateLimit-Policy", rate->policy);
+    add_header(h, "RateLimit", value);
 }
 
 static void add_headers(struct heading *h, const struct reply *reply, const struct reply_context *c)
@@ -158,6 +174,7 @@ static void add_headers(struct heading *h, const struct reply *reply, const stru
         snprintf(retry_after, sizeof(retry_after), "%d", c->retry_after_s);
         add_header(h, MHD_HTTP_HEADER_RETRY_AFTER, retry_after);
     }
+    add_rate(h, &c->rate);
 }
 
 static void own_body(struct reply *reply)
@@ -169,25 +186,36 @@ static void own_body(struct reply *reply)
     }
 }
 
+static struct MHD_Response *create_response(const struct reply *reply)
+{
+    if (reply->read)
+        return MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, READ_BYTES, reply->read, reply->reader, NULL);
+    return MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE);
+}
+
 struct MHD_Response *reply_make(struct reply *reply, const struct reply_context *context)
 {
     char etag[ETAG_BYTES] = "";
     bool compressed = false;
 
     own_body(reply);
-    if (context->etag) {
+    if (text_present(context->tag))
+        snprintf(etag, sizeof(etag), "%.*s", (int)context->tag.len, context->tag.ptr);
+    else if (context->etag)
         make_etag(reply, etag);
+    if (context->etag) {
         if (matches(context->if_none_match, etag)) {
             reply->status = MHD_HTTP_NOT_MODIFIED;
             reply->content_type = NULL;
             reply->body_size = 0;
         }
     }
-    if (reply->body_size >= GZIP_FROM_BYTES && accepts_gzip(context->accept_encoding))
+    /* A strong tag names the very bytes: those that are compressed are others. */
+    if (reply->body_size >= GZIP_FROM_BYTES && !text_present(context->tag) &&
+        accepts_gzip(context->accept_encoding))
         compressed = compress_body(reply);
-    struct heading h = {
-        MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE),
-        false};
+    struct heading h = {create_response(reply), false};
     if (!h.response) {
         free(TAKE(reply->body));
         return NULL;

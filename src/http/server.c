@@ -22,6 +22,8 @@
 #define STACK_BYTES (8u << 20)
 /* For request line, headers and what of the body is in hand; the body itself is kept elsewhere. */
 #define CONNECTION_BYTES (16u << 10)
+/* Callers whose requests are not all back: a megabyte. */
+#define LIMITED_CALLERS 65536
 
 /* ---- what libmicrohttpd calls ---- */
 
@@ -261,6 +263,10 @@ static struct server *server_new(struct services *services, struct tokens *token
         [CONNECTION_REPLY] = settings->reply_timeout_s * USEC_PER_SEC,
         [CONNECTION_IDLE] = settings->idle_timeout_s * USEC_PER_SEC,
     };
+    const struct rate_policy policies[RATE_KINDS] = {
+        [RATE_USER] = {settings->user_rate, settings->user_burst},
+        [RATE_BACKEND] = {settings->backend_rate, settings->backend_burst},
+    };
     uint64_t random = 0;
 
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
@@ -275,6 +281,7 @@ static struct server *server_new(struct services *services, struct tokens *token
     server->sockets = mem_alloc(sizeof(*server->sockets) * server->n_daemons);
     for (size_t i = 0; i < server->n_daemons; i++)
         server->sockets[i] = -1;
+    server->limits = rate_limit_new(policies, LIMITED_CALLERS);
     server->connections = connections_new(
         (size_t)settings->max_connections, (size_t)settings->max_connections * 9 / 10, timeouts_us);
     if (!server->connections) {
@@ -348,6 +355,7 @@ void server_free(struct server *server)
         if (server->sockets[i] >= 0)
             close(server->sockets[i]);
     connections_free(server->connections);
+    rate_limit_free(server->limits);
     free(server->daemons);
     free(server->sockets);
     free(server);

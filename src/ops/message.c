@@ -18,7 +18,8 @@ static const struct field message_list_of_fields[] = {
     FIELD_TEXT(struct message, custom_data),
     FIELD_TIME(struct message, sent_at),
     FIELD_TEXT(struct message, sent_by),
-    FIELD_OBJECT(struct message, sender_profile, struct profile, .of = &profile_fields),
+    FIELD_OBJECT(
+        struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields),
     FIELD_TEXT(struct message, state, .one_of = states),
     FIELD_TIME(struct message, edited_at),
     FIELD_END,
@@ -174,7 +175,7 @@ static void show_message(struct op *op, const struct send *send)
         .custom_data = in->custom_data,
         .sent_at = send->id.sent_at,
         .sent_by = op->caller.subject,
-        .sender_profile = {send->sender_nick, send->sender_avatar_url},
+        .sender_profile = {send->sender_nick, send->sender_avatar_url, false},
         .state = TEXT("sent"),
         .edited_at = FIELD_ABSENT,
     };

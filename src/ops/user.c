@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/op.h"
+#include "ops/problem.h"
+#include "store/store.h"
 
 static const struct field profile_list[] = {
     FIELD_TEXT(struct profile, nick),
@@ -10,6 +12,15 @@ static const struct field profile_list[] = {
 };
 
 const struct fields profile_fields = FIELDS(profile_list, struct profile);
+
+static const struct field sender_profile_list[] = {
+    FIELD_TEXT(struct sender_profile, nick),
+    FIELD_TEXT(struct sender_profile, avatar_url),
+    FIELD_BOOL(struct sender_profile, deleted),
+    FIELD_END,
+};
+
+const struct fields sender_profile_fields = FIELDS(sender_profile_list, struct sender_profile);
 
 static const char *const genders[] = {"unknown", "male", "female", NULL};
 static const char *const friend_policies[] = {"anyone", "approval", "nobody", NULL};
@@ -28,6 +39,7 @@ struct user {
     int64_t level;
     json_t *custom;
     struct text friend_policy;
+    int64_t muted_until;
     int64_t created_at;
     int64_t updated_at;
 };
@@ -44,10 +56,23 @@ static const struct field user_fields[] = {
     FIELD_INT(struct user, level),
     FIELD_MAP(struct user, custom),
     FIELD_TEXT(struct user, friend_policy, .one_of = friend_policies),
+    FIELD_TIME(struct user, muted_until),
     FIELD_TIME(struct user, created_at),
     FIELD_TIME(struct user, updated_at),
     FIELD_END,
 };
+
+static const struct fields user_table = FIELDS(user_fields, struct user);
+
+#define FIELD_USER(type)                                                                           \
+    FIELD_TEXT(type, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)
+
+#define FIELD_CURSOR(type)                                                                         \
+    FIELD_TEXT(type, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true)
+
+#define FIELD_LIMIT(type)                                                                          \
+    FIELD_INT(                                                                                     \
+        type, limit, .from = IN_QUERY, .min = 1, .max = 200, .fallback = 50, .has_fallback = true)
 
 /* ---- user_put ---- */
 
@@ -82,14 +107,17 @@ static const struct field user_put_fields[] = {
     FIELD_END,
 };
 
-static int user_put_check(struct op *op)
+static int check_birthday(struct op *op, struct text birthday)
 {
-    const struct user_put *in = op->in;
-
-    if (text_present(in->birthday) && !clock_is_day(in->birthday))
+    if (text_present(birthday) && !clock_is_day(birthday))
         return err_field(
             op->err, ERR_INVALID_REQUEST, "/birthday", "must be a day such as 1990-05-17");
     return 0;
+}
+
+static int user_put_check(struct op *op)
+{
+    return check_birthday(op, ((const struct user_put *)op->in)->birthday);
 }
 
 const struct operation user_put = {
@@ -120,4 +148,315 @@ const struct operation user_get = {
     .in = FIELDS(user_get_fields, struct user_get),
     .out = FIELDS(user_fields, struct user),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
+};
+
+/* ---- user_patch ---- */
+
+struct user_patch {
+    struct text user;
+    struct text as_user;
+    struct text nick;
+    struct text avatar_url;
+    struct text gender;
+    struct text birthday;
+    struct text language;
+    struct text location;
+    struct text signature;
+    int64_t level;
+    json_t *custom;
+    struct text friend_policy;
+};
+
+static const struct field user_patch_fields[] = {
+    FIELD_USER(struct user_patch),
+    FIELD_TEXT(struct user_patch, as_user, .from = IN_CALLER),
+    FIELD_TEXT(struct user_patch, nick, .max = 256),
+    FIELD_TEXT(struct user_patch, avatar_url, .max = 1024),
+    FIELD_TEXT(struct user_patch, gender, .one_of = genders),
+    FIELD_TEXT(struct user_patch, birthday, .min = 10, .max = 10),
+    FIELD_TEXT(struct user_patch, language, .max = 35),
+    FIELD_TEXT(struct user_patch, location, .max = 256),
+    FIELD_TEXT(struct user_patch, signature, .max = 1024, .multiline = true),
+    FIELD_INT(struct user_patch, level, .max = INT32_MAX),
+    FIELD_MAP(struct user_patch, custom, .max = 64, .max_value_bytes = 1024, .null_values = true),
+    FIELD_TEXT(struct user_patch, friend_policy, .one_of = friend_policies),
+    FIELD_END,
+};
+
+static int user_patch_check(struct op *op)
+{
+    return check_birthday(op, ((const struct user_patch *)op->in)->birthday);
+}
+
+const struct operation user_patch = {
+    .name = "user_patch",
+    .lane = LANE_READER,
+    .check = user_patch_check,
+    .merge_patch = true,
+    .audit = true,
+    .in = FIELDS(user_patch_fields, struct user_patch),
+    .out = FIELDS(user_fields, struct user),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
+};
+
+/* ---- user_list ---- */
+
+struct user_list {
+    struct text prefix;
+    struct text cursor;
+    int64_t limit;
+};
+
+static const struct field user_list_fields[] = {
+    FIELD_TEXT(struct user_list, prefix, .from = IN_QUERY, .min = 1, .max = USER_ID_BYTES),
+    FIELD_CURSOR(struct user_list),
+    FIELD_LIMIT(struct user_list),
+    FIELD_END,
+};
+
+struct user_page {
+    struct list items;
+    struct text next_cursor;
+};
+
+static const struct field user_page_fields[] = {
+    FIELD_LIST(struct user_page, items, .of = &user_table),
+    FIELD_TEXT(struct user_page, next_cursor, .not_column = true),
+    FIELD_END,
+};
+
+const struct operation user_list = {
+    .name = "user_list",
+    .lane = LANE_READER,
+    .run = store_call_rows,
+    .in = FIELDS(user_list_fields, struct user_list),
+    .out = FIELDS(user_page_fields, struct user_page),
+    .refuses = (const enum err_code[]){ERR_CURSOR_INVALID, ERR_NONE},
+};
+
+/* ---- user_import ---- */
+
+struct user_import_item {
+    struct text id;
+    struct text nick;
+    struct text avatar_url;
+    struct text gender;
+    struct text birthday;
+    struct text language;
+    struct text location;
+    struct text signature;
+    int64_t level;
+    json_t *custom;
+    struct text friend_policy;
+};
+
+static const struct field user_import_item_fields[] = {
+    FIELD_TEXT(struct user_import_item, id, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXT(struct user_import_item, nick, .max = 256),
+    FIELD_TEXT(struct user_import_item, avatar_url, .max = 1024),
+    FIELD_TEXT(struct user_import_item, gender, .one_of = genders, .fallback_text = "unknown"),
+    FIELD_TEXT(struct user_import_item, birthday, .min = 10, .max = 10),
+    FIELD_TEXT(struct user_import_item, language, .max = 35),
+    FIELD_TEXT(struct user_import_item, location, .max = 256),
+    FIELD_TEXT(struct user_import_item, signature, .max = 1024, .multiline = true),
+    FIELD_INT(struct user_import_item, level, .max = INT32_MAX, .has_fallback = true),
+    FIELD_MAP(struct user_import_item, custom, .max = 64, .max_value_bytes = 1024),
+    FIELD_TEXT(
+        struct user_import_item,
+        friend_policy,
+        .one_of = friend_policies,
+        .fallback_text = "anyone"),
+    FIELD_END,
+};
+
+static const struct fields user_import_item_table =
+    FIELDS(user_import_item_fields, struct user_import_item);
+
+struct user_import {
+    struct list users;
+    struct text idempotency_key;
+};
+
+static const struct field user_import_fields[] = {
+    FIELD_LIST(
+        struct user_import,
+        users,
+        .required = true,
+        .min = 1,
+        .max = 100,
+        .of = &user_import_item_table),
+    FIELD_IDEMPOTENCY_KEY(struct user_import),
+    FIELD_END,
+};
+
+struct user_import_result {
+    struct text id;
+    int64_t status;
+    struct text problem; /* from SQL only its code */
+};
+
+static const struct field user_import_result_fields[] = {
+    FIELD_TEXT(struct user_import_result, id),
+    FIELD_INT(struct user_import_result, status),
+    FIELD_RAW(struct user_import_result, problem, .omit_absent = true),
+    FIELD_END,
+};
+
+static const struct fields user_import_result_table =
+    FIELDS(user_import_result_fields, struct user_import_result);
+
+struct user_import_results {
+    struct list results;
+};
+
+static const struct field user_import_results_fields[] = {
+    FIELD_LIST(struct user_import_results, results, .of = &user_import_result_table),
+    FIELD_END,
+};
+
+static bool id_fits_path(struct text id)
+{
+    return !memchr(id.ptr, '/', id.len) && !memchr(id.ptr, '\\', id.len) &&
+           !text_equal(id, TEXT(".")) && !text_equal(id, TEXT(".."));
+}
+
+/* An id that no path could name would make a user whom nobody can read or delete. */
+static int user_import_check(struct op *op)
+{
+    const struct user_import *in = op->in;
+    const struct user_import_item *items = in->users.items;
+    int result = 0;
+
+    for (size_t i = 0; i < in->users.n_items; i++)
+        if (!id_fits_path(items[i].id))
+            result = err_field(
+                op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "/users/%zu/id", i),
+                "must not hold a slash or backslash, or be \".\" or \"..\"");
+    return result;
+}
+
+static int user_import_run(struct op *op)
+{
+    if (store_call_rows(op) != 0)
+        return -1;
+    const struct user_import_results *out = op->out;
+    struct user_import_result *results = out->results.items;
+    for (size_t i = 0; i < out->results.n_items; i++) {
+        struct user_import_result *one = &results[i];
+        if (!text_present(one->problem))
+            continue;
+        one->status = problem_status(one->problem);
+        one->problem = problem_of(op->arena, one->problem);
+    }
+    return 0;
+}
+
+const struct operation user_import = {
+    .name = "user_import",
+    .lane = LANE_READER,
+    .check = user_import_check,
+    .run = user_import_run,
+    .audit = true,
+    .in = FIELDS(user_import_fields, struct user_import),
+    .out = FIELDS(user_import_results_fields, struct user_import_results),
+};
+
+/* ---- user_mute ---- */
+
+struct user_mute {
+    struct text user;
+    int64_t until;
+};
+
+static const struct field user_mute_fields[] = {
+    FIELD_USER(struct user_mute),
+    FIELD_TIME(struct user_mute, until),
+    FIELD_END,
+};
+
+const struct operation user_mute = {
+    .name = "user_mute",
+    .lane = LANE_READER,
+    .merge_patch = true,
+    .audit = true,
+    .in = FIELDS(user_mute_fields, struct user_mute),
+    .out = FIELDS(user_fields, struct user),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
+};
+
+/* ---- tags ---- */
+
+#define TAG_BYTES 64
+
+struct user_tag {
+    struct text user;
+    struct text tag;
+};
+
+static const struct field user_tag_fields[] = {
+    FIELD_USER(struct user_tag),
+    FIELD_TEXT(struct user_tag, tag, .from = IN_PATH, .required = true, .min = 1, .max = TAG_BYTES),
+    FIELD_END,
+};
+
+const struct operation user_tag_put = {
+    .name = "user_tag_put",
+    .lane = LANE_READER,
+    .audit = true,
+    .in = FIELDS(user_tag_fields, struct user_tag),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_TAGS_FULL, ERR_NONE},
+};
+
+const struct operation user_tag_delete = {
+    .name = "user_tag_delete",
+    .lane = LANE_READER,
+    .audit = true,
+    .in = FIELDS(user_tag_fields, struct user_tag),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
+};
+
+struct user_tag_list {
+    struct text user;
+    struct text cursor;
+    int64_t limit;
+};
+
+static const struct field user_tag_list_fields[] = {
+    FIELD_USER(struct user_tag_list),
+    FIELD_CURSOR(struct user_tag_list),
+    FIELD_LIMIT(struct user_tag_list),
+    FIELD_END,
+};
+
+struct tag {
+    struct text tag;
+    int64_t created_at;
+};
+
+static const struct field tag_fields[] = {
+    FIELD_TEXT(struct tag, tag),
+    FIELD_TIME(struct tag, created_at),
+    FIELD_END,
+};
+
+static const struct fields tag_table = FIELDS(tag_fields, struct tag);
+
+struct tag_page {
+    struct list items;
+    struct text next_cursor;
+};
+
+static const struct field tag_page_fields[] = {
+    FIELD_LIST(struct tag_page, items, .of = &tag_table),
+    FIELD_TEXT(struct tag_page, next_cursor, .not_column = true),
+    FIELD_END,
+};
+
+const struct operation user_tag_list = {
+    .name = "user_tag_list",
+    .lane = LANE_READER,
+    .run = store_call_rows,
+    .in = FIELDS(user_tag_list_fields, struct user_tag_list),
+    .out = FIELDS(tag_page_fields, struct tag_page),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
 };

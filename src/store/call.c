@@ -159,6 +159,9 @@ static int check_columns(
         return -1;
     if (list && row_map_make(described, list->of, "", arena, &map, wrong) != 0)
         return -1;
+    *wrong = "cursor";
+    if (operation->stream && PQfnumber(described, "cursor") < 0)
+        return -1;
     *wrong = "outcome";
     return PQfnumber(described, "outcome") >= 0 ? 0 : -1;
 }
@@ -423,6 +426,9 @@ int store_call_one(struct op *op)
         return read_broken(op);
     int created = PQfnumber(result, "created");
     op->found = created >= 0 && !row_bool(result, 0, created);
+    int etag = PQfnumber(result, "etag");
+    if (etag >= 0)
+        op->etag = row_text(result, 0, etag, op->arena);
     return 0;
 }
 
@@ -477,4 +483,51 @@ int store_call_rows(struct op *op)
         n_rows = limit;
     }
     return read_list(op, result, list_field(out), n_rows);
+}
+
+/* ---- replies of any length ---- */
+
+/* Beyond what any function gives at once: a row more than its limit of bytes. */
+#define PIECE_BYTES_MAX (4u << 20)
+
+static int write_lines(
+    struct op *op, const PGresult *result, struct arena *scratch, struct buf *ret)
+{
+    const struct fields *out = &op->operation->out;
+    struct row_map map;
+    const char *wrong;
+
+    if (row_map_make(result, out, "", scratch, &map, &wrong) != 0)
+        return -1;
+    for (int row = 0; row < PQntuples(result); row++) {
+        memset(op->out, 0, out->size);
+        if (row_read(result, row, out, &map, scratch, op->out) != 0)
+            return -1;
+        fields_encode(out, op->out, ret);
+        buf_char(ret, '\n');
+    }
+    return ret->failed ? -1 : 0;
+}
+
+int store_call_stream(struct op *op)
+{
+    const struct field *cursor = find_field(&op->operation->in, "cursor");
+    struct buf lines = BUF(PIECE_BYTES_MAX);
+
+    db_result_auto *result = call_operation(op);
+    if (!result)
+        return -1;
+    struct arena *scratch = arena_new();
+    int written = write_lines(op, result, scratch, &lines);
+    arena_free(scratch);
+    arena_defer(op->arena, free, lines.ptr);
+    if (written != 0)
+        return read_broken(op);
+    op->raw = buf_as_text(&lines);
+    int last = PQntuples(result) - 1;
+    struct text next =
+        last < 0 ? TEXT_ABSENT : row_text(result, last, PQfnumber(result, "cursor"), op->arena);
+    memcpy((char *)op->in + cursor->offset, &next, sizeof(next));
+    op->more = text_present(next);
+    return 0;
 }

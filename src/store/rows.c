@@ -110,7 +110,8 @@ static void map_fields(struct mapping *m, const struct fields *fields, const cha
     for (const struct field *field = fields->list; field && field->kind && !m->wrong; field++) {
         if (field->kind == FIELD_KIND_LIST || field->not_column)
             continue;
-        const char *name = arena_printf(m->arena, "%s%s", prefix, field->name);
+        const char *name =
+            arena_printf(m->arena, "%s%s", prefix, field->column ? field->column : field->name);
         if (field->kind == FIELD_KIND_OBJECT) {
             map_fields(m, field->of, arena_printf(m->arena, "%s_", name));
         } else if (field->kind == FIELD_KIND_MESSAGE_ID) {

@@ -71,7 +71,7 @@ def test_message_send_puts_the_message_into_both_mailboxes(api, ann, bob):
         "elements": [{"type": "text", "text": "Tea at four?"}],
         "custom_data": None,
         "sent_by": "backend",
-        "sender_profile": {"nick": "Ann", "avatar_url": ""},
+        "sender_profile": {"nick": "Ann", "avatar_url": "", "deleted": False},
         "state": "sent",
         "edited_at": None,
     }

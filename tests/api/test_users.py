@@ -201,3 +201,326 @@ def test_custom_fields_have_limits(api, db, accepted, refused):
         reply = api.put(f"/v1/users/{name}", {"custom": refused})
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert all(pointer.startswith("/custom") for pointer in reply.pointers)
+
+
+def befriend(db, one, other):
+    """Mutual friends, as far as the tables tell."""
+    for owner, peer in ((one, other), (other, one)):
+        db.execute(
+            "insert into duet.contact (owner, peer, friend, friend_since, created_at)"
+            " select o.user_no, p.user_no, true, now(), now() from duet.app_user o, duet.app_user p"
+            " where o.user_id = %s and p.user_id = %s",
+            (owner, peer),
+        )
+
+
+def profile_entries(db, user):
+    """What the mailbox holds of changed profiles: whose, and what they are."""
+    return db.execute(
+        "select p.user_id, m.details::jsonb from duet.mailbox m"
+        " join duet.app_user o on o.user_no = m.owner join duet.app_user p on p.user_no = m.peer"
+        " where o.user_id = %s and m.kind = 28 order by m.seq",
+        (user,),
+    ).fetchall()
+
+
+# -- changing some of it
+
+
+def test_user_patch_changes_what_it_names(api):
+    name = fresh()
+    made = api.put(f"/v1/users/{name}", PROFILE).json
+    reply = api.patch(f"/v1/users/{name}", {"nick": "Anna", "birthday": "2001-01-31"})
+    assert (reply.status, profile_of(reply)) == (
+        200,
+        {**PROFILE, "nick": "Anna", "birthday": "2001-01-31"},
+    )
+    assert reply.json["created_at"] == made["created_at"]
+    assert api.get(f"/v1/users/{name}").json == reply.json
+
+
+def test_user_patch_takes_null_for_the_default(api):
+    name = fresh()
+    api.put(f"/v1/users/{name}", PROFILE)
+    for field, default in DEFAULTS.items():
+        reply = api.patch(f"/v1/users/{name}", {field: None})
+        assert (reply.status, reply.json[field]) == (200, default)
+    assert profile_of(api.get(f"/v1/users/{name}")) == DEFAULTS
+
+
+def test_user_patch_of_nothing_changes_nothing(api):
+    name = fresh()
+    api.put(f"/v1/users/{name}", PROFILE)
+    assert profile_of(api.patch(f"/v1/users/{name}", {})) == PROFILE
+
+
+def test_user_patch_merges_custom_fields(api):
+    name = fresh()
+    api.put(f"/v1/users/{name}", {"custom": {"a": "1", "b": "2"}})
+    reply = api.patch(f"/v1/users/{name}", {"custom": {"b": None, "c": "3", "d": None}})
+    assert reply.json["custom"] == {"a": "1", "c": "3"}
+
+
+def test_user_patch_keeps_custom_fields_within_their_limit(api, db):
+    name = fresh()
+    api.put(f"/v1/users/{name}", {"custom": {f"n{i}": "v" for i in range(64)}})
+    with unchanged(db):
+        reply = api.patch(f"/v1/users/{name}", {"custom": {"m": "v"}})
+    assert (reply.status, reply.code, reply.pointers) == (400, "invalid_request", ["/custom"])
+    assert api.patch(f"/v1/users/{name}", {"custom": {"n0": None, "m": "v"}}).status == 200
+
+
+@pytest.mark.parametrize(
+    "field, refused",
+    [
+        ("nick", "x" * 257),
+        ("nick", 1),
+        ("level", -1),
+        ("gender", "Male"),
+        ("birthday", "2023-02-29"),
+        ("custom", {"n": 1}),
+        ("id", "other"),
+        ("muted_until", None),
+    ],
+    ids=short,
+)
+def test_user_patch_refuses_what_a_profile_cannot_hold(api, ann, db, field, refused):
+    with unchanged(db):
+        reply = api.patch(f"/v1/users/{ann}", {field: refused, "location": "Graz"})
+    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert reply.pointers[0].startswith(f"/{field}")
+
+
+def test_user_patch_knows_no_stranger(api, db):
+    with unchanged(db):
+        reply = api.patch(f"/v1/users/{fresh()}", {"nick": "Nobody"})
+    assert (reply.status, reply.code) == (404, "user_unknown")
+
+
+def test_a_user_changes_the_own_profile_but_not_the_level(api, ann, db):
+    own = api.as_user(ann)
+    assert own.patch(f"/v1/users/{ann}", {"nick": "Anna"}).json["nick"] == "Anna"
+    for level in (9, 0, None):
+        with unchanged(db):
+            reply = own.patch(f"/v1/users/{ann}", {"nick": "Annika", "level": level})
+        assert (reply.status, reply.code, reply.pointers) == (403, "forbidden", ["/level"])
+
+
+def test_a_user_changes_no_other_profile(api, ann, bob, db):
+    with unchanged(db):
+        reply = api.as_user(bob).patch(f"/v1/users/{ann}", {"nick": "Bob"})
+    assert (reply.status, reply.code) == (403, "forbidden")
+
+
+def test_a_changed_profile_reaches_mutual_friends_and_the_own_devices(api, user, db):
+    ann, bob, cid, dan = (user(nick=nick) for nick in ("Ann", "Bob", "Cid", "Dan"))
+    befriend(db, ann, bob)
+    befriend(db, ann, cid)
+    db.execute(
+        "update duet.contact set friend = false, friend_since = null"
+        " where owner = (select user_no from duet.app_user where user_id = %s)",
+        (cid,),
+    )
+    api.patch(f"/v1/users/{ann}", {"nick": "Anna", "signature": "hi"})
+    api.put(f"/v1/users/{ann}", {"nick": "Anna", "avatar_url": "https://a"})
+    told = [
+        (ann, {"nick": "Anna", "avatar_url": ""}),
+        (ann, {"nick": "Anna", "avatar_url": "https://a"}),
+    ]
+    assert profile_entries(db, ann) == told
+    assert profile_entries(db, bob) == told
+    assert profile_entries(db, cid) == []  # has ended the friendship
+    assert profile_entries(db, dan) == []
+
+
+def test_what_nobody_sees_of_a_profile_reaches_nobody(api, user, db):
+    ann, bob = user(nick="Ann"), user(nick="Bob")
+    befriend(db, ann, bob)
+    api.patch(f"/v1/users/{ann}", {"nick": "Ann", "location": "Graz", "custom": {"a": "b"}})
+    api.put(f"/v1/users/{ann}", {"nick": "Ann", "level": 3})
+    assert profile_entries(db, ann) == profile_entries(db, bob) == []
+
+
+# -- listing
+
+
+def ids(reply):
+    return [item["id"] for item in reply.json["items"]]
+
+
+def test_user_list_pages_by_id(api):
+    prefix = fresh()
+    names = sorted((prefix + tail for tail in ("", "-1", "-2", "B", "a", "é", "日")), key=str.encode)
+    for name in reversed(names):
+        api.put(f"/v1/users/{quoted(name)}", {"nick": name})
+    assert ids(api.get("/v1/users", params={"prefix": prefix})) == names
+
+    seen, cursor = [], {}
+    for _ in range(4):
+        reply = api.get("/v1/users", params={"prefix": prefix, "limit": 2, **cursor})
+        seen += ids(reply)
+        cursor = {"cursor": reply.json["next_cursor"]}
+    assert (seen, cursor) == (names, {"cursor": None})
+
+
+def test_user_list_shows_users_as_reading_does(api, ann):
+    (listed,) = api.get("/v1/users", params={"prefix": ann}).json["items"]
+    assert listed == api.get(f"/v1/users/{ann}").json
+
+
+def test_user_list_goes_on_while_users_are_made(api):
+    prefix = fresh()
+    for tail in "bd":
+        api.put(f"/v1/users/{prefix}{tail}", {})
+    first = api.get("/v1/users", params={"prefix": prefix, "limit": 1})
+    for tail in "ac":
+        api.put(f"/v1/users/{prefix}{tail}", {})
+    cursor = {"prefix": prefix, "cursor": first.json["next_cursor"]}
+    assert ids(api.get("/v1/users", params=cursor)) == [prefix + "c", prefix + "d"]
+
+
+def test_user_list_of_nobody_is_empty(api):
+    reply = api.get("/v1/users", params={"prefix": fresh()})
+    assert (reply.status, reply.json) == (200, {"items": [], "next_cursor": None})
+
+
+def test_user_list_without_a_prefix_has_everybody(api, ann):
+    reply = api.get("/v1/users", params={"limit": 1})
+    assert (reply.status, len(reply.json["items"])) == (200, 1)
+
+
+@pytest.mark.parametrize("cursor", ["x", "6", "ff", "c3"])
+def test_user_list_refuses_a_foreign_cursor(api, cursor):
+    reply = api.get("/v1/users", params={"cursor": cursor})
+    assert (reply.status, reply.code) == (400, "cursor_invalid")
+
+
+def test_user_list_is_for_back_ends(api, ann):
+    assert api.as_user(ann).get("/v1/users").code == "forbidden"
+
+
+# -- many at once
+
+
+def test_user_import_makes_and_replaces(api, ann):
+    name = fresh()
+    reply = api.post(
+        "/v1/users", {"users": [{"id": name, **PROFILE}, {"id": ann}, {"id": name, "nick": "Two"}]}
+    )
+    assert (reply.status, reply.json["results"]) == (
+        200,
+        [
+            {"id": name, "status": 201},
+            {"id": ann, "status": 200},
+            {"id": name, "status": 200},
+        ],
+    )
+    assert profile_of(api.get(f"/v1/users/{name}")) == {**DEFAULTS, "nick": "Two"}
+    assert profile_of(api.get(f"/v1/users/{ann}")) == DEFAULTS
+
+
+def test_user_import_stores_the_whole_profile(api):
+    name = fresh()
+    api.post("/v1/users", {"users": [{"id": name, **PROFILE}]})
+    assert profile_of(api.get(f"/v1/users/{name}")) == PROFILE
+
+
+def test_user_import_takes_null_for_absent(api):
+    name = fresh()
+    api.post("/v1/users", {"users": [{"id": name, **dict.fromkeys(PROFILE)}]})
+    assert profile_of(api.get(f"/v1/users/{name}")) == DEFAULTS
+
+
+@pytest.mark.parametrize("day", ["2023-02-29", "yesterday ", "0000-01-01", "1987/06/05"])
+def test_user_import_leaves_out_only_what_is_wrong(api, day):
+    good, wrong = fresh(), fresh()
+    reply = api.post("/v1/users", {"users": [{"id": wrong, "birthday": day}, {"id": good}]})
+    first, second = reply.json["results"]
+    assert (first["id"], first["status"], first["problem"]["code"]) == (
+        wrong,
+        400,
+        "invalid_request",
+    )
+    assert second == {"id": good, "status": 201}
+    assert api.get(f"/v1/users/{wrong}").status == 404
+
+
+def test_user_import_refuses_what_no_profile_can_hold(api, db):
+    name = fresh()
+    users = [{"id": name}, {"id": "a/b"}, {"id": name, "nick": "x" * 257}, {"nick": "x"}, {"id": ".."}]
+    with unchanged(db):
+        reply = api.post("/v1/users", {"users": users})
+        assert (reply.status, reply.pointers) == (400, ["/users/2/nick", "/users/3/id"])
+        reply = api.post("/v1/users", {"users": [users[0], users[1], users[4]]})
+        assert (reply.status, reply.pointers) == (400, ["/users/1/id", "/users/2/id"])
+
+
+def test_user_import_takes_100_users_and_no_more(api, db):
+    prefix = fresh()
+    users = [{"id": f"{prefix}-{i}"} for i in range(101)]
+    with unchanged(db):
+        for wrong in ([], users):
+            reply = api.post("/v1/users", {"users": wrong})
+            assert (reply.status, reply.pointers) == (400, ["/users"])
+    reply = api.post("/v1/users", {"users": users[:100]})
+    assert [one["id"] for one in reply.json["results"]] == [one["id"] for one in users[:100]]
+    assert {one["status"] for one in reply.json["results"]} == {201}
+
+
+def test_user_import_with_a_key_answers_a_retry_with_the_first_result(api):
+    body = {"users": [{"id": fresh()}]}
+    key = {"Idempotency-Key": fresh()}
+    first = api.post("/v1/users", body, headers=key)
+    again = api.post("/v1/users", body, headers=key)
+    assert again.json == first.json
+    assert again.json["results"][0]["status"] == 201
+
+
+def test_user_import_is_for_back_ends(api, ann, db):
+    with unchanged(db):
+        assert api.as_user(ann).post("/v1/users", {"users": [{"id": ann}]}).code == "forbidden"
+
+
+# -- mute
+
+
+def test_a_muted_user_may_not_send(api, ann, bob):
+    message = {"from": ann, "to": bob, "text": "hi"}
+    reply = api.patch(f"/v1/users/{ann}/mute", {"until": "9999-12-31T01:00:00+01:00"})
+    assert (reply.status, reply.json["muted_until"]) == (200, "9999-12-31T00:00:00.000Z")
+    assert api.get(f"/v1/users/{ann}").json == reply.json
+    assert api.as_user(ann).post("/v1/messages", message).code == "sender_muted"
+    assert api.post("/v1/messages", message).status == 201
+
+    reply = api.patch(f"/v1/users/{ann}/mute", {})
+    assert reply.json["muted_until"] == "9999-12-31T00:00:00.000Z"
+    reply = api.patch(f"/v1/users/{ann}/mute", {"until": None})
+    assert (reply.status, reply.json["muted_until"]) == (200, None)
+    assert api.as_user(ann).post("/v1/messages", message).status == 201
+
+
+def test_a_mute_ends_by_itself(api, ann, bob):
+    api.patch(f"/v1/users/{ann}/mute", {"until": "2020-01-01T00:00:00Z"})
+    message = {"from": ann, "to": bob, "text": "hi"}
+    assert api.as_user(ann).post("/v1/messages", message).status == 201
+
+
+def test_a_mute_outlasts_a_new_profile(api, ann):
+    api.patch(f"/v1/users/{ann}/mute", {"until": "2099-01-01T00:00:00Z"})
+    assert api.put(f"/v1/users/{ann}", {}).json["muted_until"] == "2099-01-01T00:00:00.000Z"
+
+
+def test_user_mute_refuses_what_is_no_time(api, ann, db):
+    for until in ("soon", "infinity", 17, "2026-02-30T00:00:00Z"):
+        with unchanged(db):
+            reply = api.patch(f"/v1/users/{ann}/mute", {"until": until})
+        assert (reply.status, reply.pointers) == (400, ["/until"])
+
+
+def test_user_mute_knows_no_stranger(api):
+    assert api.patch(f"/v1/users/{fresh()}/mute", {"until": None}).code == "user_unknown"
+
+
+def test_nobody_ends_the_own_mute(api, ann, db):
+    with unchanged(db):
+        assert api.as_user(ann).patch(f"/v1/users/{ann}/mute", {"until": None}).code == "forbidden"

@@ -33,9 +33,10 @@ enum target {
     TARGET_SEND,
     TARGET_HEALTHZ,
     TARGET_HISTORY,
+    TARGET_PATH,
 };
 
-static const char *const target_names[] = {"send", "healthz", "history"};
+static const char *const target_names[] = {"send", "healthz", "history", "path"};
 
 struct connection {
     int fd;
@@ -77,6 +78,7 @@ struct options {
     const char *url;
     const char *target;
     const char *token_file;
+    const char *path; /* with --target path: what to GET */
     const char *prefix;
     double seconds;
     double warm_up_seconds;
@@ -136,6 +138,8 @@ static void make_request(struct load *load, const struct options *options)
         (void)snprintf(
             path, sizeof(path), "/v1/users/%s######/messages?limit=%d", options->prefix,
             HISTORY_LIMIT);
+    if (load->target == TARGET_PATH)
+        (void)snprintf(path, sizeof(path), "%s", options->path);
     if (load->target == TARGET_SEND) {
         (void)snprintf(path, sizeof(path), "/v1/messages");
         (void)snprintf(
@@ -338,7 +342,7 @@ static enum target parse_target(const char *name)
         if (strcmp(name, target_names[i]) == 0)
             return (enum target)i;
     }
-    measure_die("--target", "wants send, healthz or history");
+    measure_die("--target", "wants send, healthz, history or path");
 }
 
 static void read_options(struct load *load, struct options *options, char **arguments)
@@ -346,6 +350,7 @@ static void read_options(struct load *load, struct options *options, char **argu
     const struct option known[] = {
         {"--url", OPTION_TEXT, &options->url},
         {"--target", OPTION_TEXT, &options->target},
+        {"--path", OPTION_TEXT, &options->path},
         {"--token-file", OPTION_TEXT, &options->token_file},
         {"--connections", OPTION_NUMBER, &load->n_connections},
         {"--seconds", OPTION_SECONDS, &options->seconds},
@@ -377,6 +382,7 @@ int main(int argc, char **arguments)
     struct options options = {
         .url = "http://127.0.0.1:8080",
         .target = "send",
+        .path = "/",
         .prefix = "bench",
         .seconds = 10,
         .warm_up_seconds = 2,

@@ -32,9 +32,9 @@ SETTLE_SECONDS = 0.3
 
 USERS_SQL = """
 select count(*)
-from generate_series(0, %s) as n,
+from unnest(%s::text[]) with ordinality as u(id, n),
      duet.user_put(
-         p_user => %s || lpad(n::text, 6, '0'), p_nick => 'User ' || n, p_avatar_url => null,
+         p_user => u.id, p_nick => 'User ' || n, p_avatar_url => null,
          p_gender => null, p_birthday => null, p_language => null, p_location => null,
          p_signature => null, p_level => null, p_custom => null, p_friend_policy => null) as made
 where made.outcome = 'ok'
@@ -165,10 +165,14 @@ def make_users(database, users):
     if known >= users:
         return
     say(f"making {users} users")
-    (made,) = database.execute(USERS_SQL, users - 1, PREFIX)
-    if made != users:
-        raise RuntimeError(f"{users - made} users could not be made")
+    make_named_users(database, [f"{PREFIX}{n:06}" for n in range(users)])
     database.execute("vacuum analyze duet.app_user, duet.mailbox_head")
+
+
+def make_named_users(database, names):
+    (made,) = database.execute(USERS_SQL, names)
+    if made != len(names):
+        raise RuntimeError(f"{len(names) - made} users could not be made")
 
 
 def preload(database, tools, arguments):

@@ -58,7 +58,8 @@ def variants_of(items, as_request):
 
 def text_field(schema):
     if "enum" in schema:
-        return {"kind": "text", "one_of": schema["enum"]}
+        # null is told by the type.
+        return {"kind": "text", "one_of": [one for one in schema["enum"] if one is not None]}
     if schema.get("format") == "date-time":
         return {"kind": "time"}
     if "x-max-bytes" in schema:
@@ -207,11 +208,13 @@ def test_scope_and_what_a_user_token_may_do_agree(routes, operation):
 
 # Told by `sent_by` of the message itself, so that the audit does not slow sending.
 TOLD_ELSEWHERE = {"message_send"}
+# With a list that is too long for an address.
+READ_BY_POST = {"friend_check", "block_check"}
 
 
 @each_operation
 def test_every_write_is_audited_and_no_read(routes, operation):
-    writes = operation.method != "GET" and operation.name not in TOLD_ELSEWHERE
+    writes = operation.method != "GET" and operation.name not in TOLD_ELSEWHERE | READ_BY_POST
     assert routes[operation.name]["audit"] == writes
 
 
@@ -245,7 +248,11 @@ def test_request_fields_agree(routes, operation):
 @each_operation
 def test_reply_fields_agree(routes, operation):
     success = str(routes[operation.name]["success"])
-    content = operation.responses[success]["content"]
+    content = operation.responses[success].get("content", {})
+    if "application/x-ndjson" in content:
+        # Its lines are not all alike; each is held against its schema when it comes.
+        assert routes[operation.name]["out"]
+        return
     told = told_fields(routes[operation.name]["out"], as_request=False)
     if "application/json" not in content or not told:
         # What is no record, such as the metrics or this document itself, has no field table.

@@ -27,6 +27,11 @@ class Reply:
         return json_module.loads(self.body)
 
     @property
+    def lines(self):
+        """Of a reply that is one JSON value a line."""
+        return [json_module.loads(line) for line in self.body.splitlines()]
+
+    @property
     def code(self):
         """Of a problem document."""
         return self.json["code"]

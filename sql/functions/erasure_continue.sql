@@ -1,0 +1,141 @@
+-- duet.erasure_continue: remove up to p_limit more rows of what a deleted user owned, and answer with the receipt.
+-- To be called until finished_at is there.
+--
+-- Messages in the mailboxes of others are theirs and stay, and so do their contact rows, which sending relies
+-- on; but whoever had a friend or a block in that row has none any more. That is found by the user's own contact
+-- rows: where those have no counterpart, the other row stays as it is, and lists pass it over, as the user's
+-- number is nobody's.
+--
+-- outcome  ok | erasure_unknown
+-- retry    safe: each call removes what is left
+-- locks    the receipt's row, so that one works at a time; then the heads of up to 1000 contacts or requests, in
+--          ascending order
+-- indexes  erasure_pkey, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey,
+--          idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
+create or replace function duet.erasure_continue(
+    p_id text,
+    p_limit bigint,
+    out outcome text,
+    out id text,
+    out "user" text,
+    out removed jsonb,
+    out started_at timestamptz,
+    out finished_at timestamptz
+)
+language plpgsql security definer
+set search_path = duet, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    v_erasure erasure;
+    v_left bigint := p_limit;
+    v_peer bigint[];
+    v_table text;
+    v_first bigint;
+    v_n bigint;
+    v_removed jsonb := jsonb_build_object();
+begin
+    select e.* into v_erasure
+    from erasure as e
+    where e.erasure_id = case when p_id ~ '^[1-9][0-9]{0,17}$' then p_id::bigint else 0 end
+    for update;
+    if not found then
+        outcome := 'erasure_unknown';
+        return;
+    end if;
+
+    if v_erasure.finished_at is null then
+        v_peer := array(
+            select c.peer from contact as c
+            where c.owner = v_erasure.user_no order by c.peer limit least(v_left, 1000)
+        );
+        perform mailbox_lock(v_peer);
+        update contact as c
+        set friend = false,
+            friend_since = null,
+            remark = '',
+            groups = '{}',
+            custom = '{}',
+            blocked = false,
+            blocked_at = null
+        where c.owner = any (v_peer) and c.peer = v_erasure.user_no and (c.friend or c.blocked);
+        delete from contact as c where c.owner = v_erasure.user_no and c.peer = any (v_peer);
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('contact', v_n);
+        v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
+
+        v_peer := array(
+            select q.peer from friend_request as q
+            where q.owner = v_erasure.user_no order by q.outgoing, q.peer limit least(v_left, 1000)
+        );
+        perform mailbox_lock(v_peer);
+        delete from friend_request as q where q.owner = any (v_peer) and q.peer = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('friend_request', v_n);
+        delete from friend_request as q where q.owner = v_erasure.user_no and q.peer = any (v_peer);
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('friend_request', (v_removed ->> 'friend_request')::bigint + v_n);
+        v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
+
+        -- At most 32 and 100.
+        delete from friend_group as g where g.owner = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('friend_group', v_n);
+        delete from user_tag as t where t.owner = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('user_tag', v_n);
+
+        -- Those of the user's own tokens. Those of others, which name the user, end within 24 hours.
+        foreach v_table in array array['idempotency_key', 'request_key'] loop
+            execute format(
+                'delete from %1$I where caller = $1 and key = any (array(
+                     select key from %1$I where caller = $1 and created_at <= $2 order by key limit $3))',
+                v_table
+            )
+            using v_erasure.user_id, v_erasure.started_at, v_left;
+            get diagnostics v_n = row_count;
+            v_removed := v_removed || jsonb_build_object(v_table, v_n);
+            v_left := v_left - v_n;
+        end loop;
+
+        if v_left > 0 then
+            select m.seq into v_first from mailbox as m where m.owner = v_erasure.user_no order by m.seq limit 1;
+            delete from mailbox as m
+            where m.owner = v_erasure.user_no and m.seq >= v_first and m.seq < v_first + v_left;
+            get diagnostics v_n = row_count;
+            v_removed := v_removed || jsonb_build_object('mailbox', v_n);
+            if not exists (select from mailbox as m where m.owner = v_erasure.user_no) then
+                v_erasure.finished_at := clock_timestamp();
+            end if;
+        end if;
+
+        update erasure as e
+        set finished_at = v_erasure.finished_at,
+            removed = (
+                select jsonb_object_agg(t.name, t.n)
+                from (
+                    select r.key as name, sum(r.value::bigint)::bigint as n
+                    from (
+                        select * from jsonb_each_text(e.removed)
+                        union all
+                        select * from jsonb_each_text(v_removed)
+                    ) as r
+                    group by r.key
+                ) as t
+            )
+        where e.erasure_id = v_erasure.erasure_id
+        returning e.* into v_erasure;
+    end if;
+
+    outcome := 'ok';
+    id := v_erasure.erasure_id::text;
+    "user" := v_erasure.user_id;
+    removed := v_erasure.removed;
+    started_at := v_erasure.started_at;
+    finished_at := v_erasure.finished_at;
+end
+$$;

@@ -1,0 +1,27 @@
+-- duet.settings_get: what may be changed while the server runs, with its entity tag.
+--
+-- outcome  ok
+-- retry    safe: reads only
+-- locks    none
+create or replace function duet.settings_get(
+    out outcome text,
+    out etag text,
+    out messaging text,
+    out roaming_days integer,
+    out offline_days integer,
+    out offline_per_contact integer,
+    out recent_contacts integer,
+    out recall_seconds integer,
+    out friends_per_user integer,
+    out blocks_per_user integer,
+    out friend_request_days integer,
+    out updated_at timestamptz
+)
+language sql stable security definer set search_path = duet, pg_temp
+as $$
+    select
+        'ok', '"' || s.version || '"', s.messaging, s.roaming_days, s.offline_days,
+        s.offline_per_contact, s.recent_contacts, s.recall_seconds, s.friends_per_user,
+        s.blocks_per_user, s.friend_request_days, s.updated_at
+    from setting as s
+$$;

@@ -1,0 +1,86 @@
+-- duet.settings_patch: change some settings. What p_patch does not name stays, what is null there goes back
+-- to its default.
+--
+-- p_if_match names the state that the caller has seen: a list of entity tags, or *. A tag may have become
+-- a weak one on its way, where a proxy compresses.
+--
+-- outcome  ok | precondition_required | precondition_failed
+-- retry    safe: the state that was seen is another one then
+-- locks    the row: of two who have seen the same state one changes it, the other is refused
+create or replace function duet.settings_patch(
+    p_if_match text,
+    p_patch jsonb,
+    p_now timestamptz default clock_timestamp(),
+    out outcome text,
+    out etag text,
+    out messaging text,
+    out roaming_days integer,
+    out offline_days integer,
+    out offline_per_contact integer,
+    out recent_contacts integer,
+    out recall_seconds integer,
+    out friends_per_user integer,
+    out blocks_per_user integer,
+    out friend_request_days integer,
+    out updated_at timestamptz
+)
+language plpgsql security definer set search_path = duet, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    -- As the columns have them; a test holds that.
+    v_defaults constant jsonb := jsonb '{
+        "messaging": "anyone", "roaming_days": 7, "offline_days": 7, "offline_per_contact": 100,
+        "recent_contacts": 100, "recall_seconds": 120, "friends_per_user": 3000, "blocks_per_user": 1000,
+        "friend_request_days": 7
+    }';
+    v_old setting;
+    v_new setting;
+begin
+    if p_if_match is null then
+        outcome := 'precondition_required';
+        return;
+    end if;
+
+    select s.* into v_old from setting as s for update;
+    if not exists (
+        select from regexp_split_to_table(p_if_match, '\s*,\s*') as tag
+        where btrim(tag) = '*' or regexp_replace(btrim(tag), '^W/', '') = '"' || v_old.version || '"'
+    ) then
+        outcome := 'precondition_failed';
+        return;
+    end if;
+
+    select r.* into v_new
+    from (
+        select jsonb_object_agg(p.key, coalesce(nullif(p.value, 'null'), v_defaults -> p.key)) as state
+        from jsonb_each(p_patch) as p
+        where v_defaults ? p.key
+    ) as named, jsonb_populate_record(v_old, coalesce(named.state, '{}')) as r;
+
+    if v_new is distinct from v_old then
+        update setting as s
+        set messaging = v_new.messaging,
+            roaming_days = v_new.roaming_days,
+            offline_days = v_new.offline_days,
+            offline_per_contact = v_new.offline_per_contact,
+            recent_contacts = v_new.recent_contacts,
+            recall_seconds = v_new.recall_seconds,
+            friends_per_user = v_new.friends_per_user,
+            blocks_per_user = v_new.blocks_per_user,
+            friend_request_days = v_new.friend_request_days,
+            version = s.version + 1,
+            updated_at = p_now;
+    end if;
+
+    select
+        g.outcome, g.etag, g.messaging, g.roaming_days, g.offline_days, g.offline_per_contact,
+        g.recent_contacts, g.recall_seconds, g.friends_per_user, g.blocks_per_user,
+        g.friend_request_days, g.updated_at
+    into
+        outcome, etag, messaging, roaming_days, offline_days, offline_per_contact,
+        recent_contacts, recall_seconds, friends_per_user, blocks_per_user,
+        friend_request_days, updated_at
+    from settings_get() as g;
+end
+$$;

@@ -1,0 +1,54 @@
+-- duet.user_delete: a user is no more from this moment on. What the user owned is removed afterwards, piece by
+-- piece, by erasure_continue. Answers with the receipt.
+--
+-- Where the user is gone already, and nobody has the id now, the receipt is that of the last time.
+--
+-- outcome  ok | user_unknown
+-- retry    safe
+-- locks    the user's row, then the head of the user's mailbox
+-- indexes  app_user_user_id_key, app_user_pkey, mailbox_head_pkey, erasure_user_id
+create or replace function duet.user_delete(
+    p_user text,
+    out outcome text,
+    out id text,
+    out "user" text,
+    out removed jsonb,
+    out started_at timestamptz,
+    out finished_at timestamptz
+)
+language plpgsql security definer
+set search_path = duet, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_user_no bigint;
+    v_erasure erasure;
+begin
+    select u.user_no into v_user_no from app_user as u where u.user_id = p_user for update;
+    if found then
+        perform mailbox_lock(array[v_user_no]);
+        delete from mailbox_head as h where h.owner = v_user_no;
+        delete from app_user as u where u.user_no = v_user_no;
+        insert into erasure as e (user_id, user_no, started_at, removed)
+        values (p_user, v_user_no, clock_timestamp(), '{"app_user": 1, "mailbox_head": 1}')
+        returning e.* into v_erasure;
+    else
+        select e.* into v_erasure
+        from erasure as e
+        where e.user_id = p_user
+        order by e.erasure_id desc
+        limit 1;
+        if not found then
+            outcome := 'user_unknown';
+            return;
+        end if;
+    end if;
+
+    outcome := 'ok';
+    id := v_erasure.erasure_id::text;
+    "user" := v_erasure.user_id;
+    removed := v_erasure.removed;
+    started_at := v_erasure.started_at;
+    finished_at := v_erasure.finished_at;
+end
+$$;

@@ -1,0 +1,108 @@
+-- duet.user_patch: change some of a user's profile: what p_patch does not name stays, what is null there becomes
+-- the default. `custom` is a patch of its own: a name that is null is taken out (RFC 7396).
+--
+-- p_as_user: the user whose own token asks; it may change the own profile but not the level. Where the nick or
+-- the avatar changes, the devices of the user and of mutual friends learn of it.
+--
+-- outcome  ok | user_unknown | forbidden | invalid_request (the birthday is no day, or custom would have more
+--          than 64 names); pointer names the member
+-- retry    safe: the same patch again changes nothing but updated_at
+-- locks    the user's row, then those of profile_announce
+-- indexes  app_user_user_id_key, app_user_pkey, those of profile_announce
+create or replace function duet.user_patch(
+    p_user text,
+    p_patch jsonb,
+    p_as_user text default null,
+    out outcome text,
+    out pointer text,
+    out id text,
+    out nick text,
+    out avatar_url text,
+    out gender text,
+    out birthday text,
+    out language text,
+    out location text,
+    out signature text,
+    out level bigint,
+    out custom jsonb,
+    out friend_policy text,
+    out muted_until timestamptz,
+    out created_at timestamptz,
+    out updated_at timestamptz
+)
+language plpgsql security definer set search_path = duet, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_before app_user;
+    v_after app_user;
+begin
+    if p_as_user <> p_user then
+        outcome := 'forbidden';
+        return;
+    end if;
+    if p_as_user is not null and p_patch ? 'level' then
+        outcome := 'forbidden';
+        pointer := '/level';
+        return;
+    end if;
+
+    select u.* into v_before from app_user as u where u.user_id = p_user for update;
+    if not found then
+        outcome := 'user_unknown';
+        return;
+    end if;
+
+    v_after := v_before;
+    v_after.birthday := day_of(p_patch ->> 'birthday');
+    if p_patch ->> 'birthday' is not null and v_after.birthday is null then
+        outcome := 'invalid_request';
+        pointer := '/birthday';
+        return;
+    end if;
+    v_after.custom := jsonb_strip_nulls(
+        case when p_patch ->> 'custom' is null then '{}' else v_before.custom || (p_patch -> 'custom') end
+    );
+    if (select count(*) from jsonb_object_keys(v_after.custom)) > 64 then
+        outcome := 'invalid_request';
+        pointer := '/custom';
+        return;
+    end if;
+
+    update app_user as u
+    set nick = case when p_patch ? 'nick' then coalesce(p_patch ->> 'nick', '') else u.nick end,
+        avatar_url = case when p_patch ? 'avatar_url' then coalesce(p_patch ->> 'avatar_url', '')
+            else u.avatar_url end,
+        gender = case when p_patch ? 'gender' then coalesce(p_patch ->> 'gender', 'unknown')
+            else u.gender end,
+        birthday = case when p_patch ? 'birthday' then v_after.birthday else u.birthday end,
+        language = case when p_patch ? 'language' then coalesce(p_patch ->> 'language', '')
+            else u.language end,
+        location = case when p_patch ? 'location' then coalesce(p_patch ->> 'location', '')
+            else u.location end,
+        signature = case when p_patch ? 'signature' then coalesce(p_patch ->> 'signature', '')
+            else u.signature end,
+        level = case when p_patch ? 'level' then coalesce((p_patch ->> 'level')::integer, 0)
+            else u.level end,
+        custom = case when p_patch ? 'custom' then v_after.custom else u.custom end,
+        friend_policy = case when p_patch ? 'friend_policy' then coalesce(p_patch ->> 'friend_policy', 'anyone')
+            else u.friend_policy end,
+        updated_at = clock_timestamp()
+    where u.user_no = v_before.user_no
+    returning u.* into v_after;
+
+    if (v_before.nick, v_before.avatar_url) is distinct from (v_after.nick, v_after.avatar_url) then
+        perform profile_announce(v_after.user_no, v_after.nick, v_after.avatar_url);
+    end if;
+
+    outcome := 'ok';
+    select
+        e.id, e.nick, e.avatar_url, e.gender, e.birthday, e.language, e.location, e.signature,
+        e.level, e.custom, e.friend_policy, e.muted_until, e.created_at, e.updated_at
+    into
+        id, nick, avatar_url, gender, birthday, language, location, signature,
+        level, custom, friend_policy, muted_until, created_at, updated_at
+    from user_entry as e
+    where e.user_no = v_after.user_no;
+end
+$$;
