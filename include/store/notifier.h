@@ -2,7 +2,7 @@
  *
  * The database has all there is to know of a job; any server takes it up where another left it. A
  * slice holds the mailboxes of its users until it is committed, so it is kept so short that a send
- * to one of them hardly notices, and after each the thread rests for as long as it took. */
+ * to one of them hardly notices, and after each the thread rests. */
 #pragma once
 
 #include "store/db.h"

@@ -201,8 +201,7 @@ static const struct field notification_send_fields[] = {
     FIELD_TIME(struct notification_send, send_at),
     FIELD_INT(struct notification_send, expires_in_seconds, .min = 1, .max = EXPIRES_SECONDS_MOST),
     FIELD_TIME(struct notification_send, include_new_users_until),
-    FIELD_BOOL(
-        struct notification_send, validate_only, .from = IN_QUERY, .has_fallback = true),
+    FIELD_BOOL(struct notification_send, validate_only, .from = IN_QUERY, .has_fallback = true),
     FIELD_TEXT(struct notification_send, created_by, .from = IN_CALLER),
     FIELD_IDEMPOTENCY_KEY(struct notification_send),
     FIELD_END,
@@ -217,7 +216,8 @@ struct sent {
 };
 
 static const struct field sent_fields[] = {
-    NOTIFICATION_FIELDS(struct sent), FIELD_TEXTS(struct sent, sample, .omit_absent = true), FIELD_END};
+    NOTIFICATION_FIELDS(struct sent), FIELD_TEXTS(struct sent, sample, .omit_absent = true),
+    FIELD_END};
 
 static int check_audience(struct op *op, const struct audience *to)
 {
@@ -247,12 +247,10 @@ static int check_body(struct op *op, struct notification_send *in)
             op->err, ERR_INVALID_REQUEST, "/elements",
             "or text, or payload: one of these three is to be given");
     if (!in->elements) {
-        in->elements = text ? json_pack(
-                                  "[{s:s, s:s%}]", "type", "text", "text", in->text.ptr,
-                                  in->text.len)
-                            : json_pack(
-                                  "[{s:s, s:s%}]", "type", "custom", "data", in->payload.ptr,
-                                  in->payload.len);
+        in->elements =
+            text ? json_pack("[{s:s, s:s%}]", "type", "text", "text", in->text.ptr, in->text.len)
+                 : json_pack(
+                       "[{s:s, s:s%}]", "type", "custom", "data", in->payload.ptr, in->payload.len);
         arena_defer(op->arena, release_json, in->elements);
     }
     buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);

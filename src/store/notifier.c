@@ -14,14 +14,18 @@
 #define SLICE_LEAST 8
 #define SLICE_MOST 1000
 #define SLICE_FIRST 64
-/* Between two looks while there is nothing to do. */
+/* After a slice the thread rests for so many times as long as the slice took: what is left of the
+ * machine is for sending. */
+#define REST_TIMES 2
+/* Between two looks while there is nothing to do, and the longest rest after a failure. */
 #define IDLE_US (500 * 1000)
 
 struct notifier {
     const struct db_config *config;
     struct metrics *metrics;
     atomic_int n_connected;
-    int64_t slice; /* users of the next one */
+    int64_t slice;      /* users of the next one */
+    int64_t backoff_us; /* after the failures in a row so far; 0: there were none */
 
     pthread_mutex_t mutex;
     pthread_cond_t ended;
@@ -95,16 +99,19 @@ static int64_t deliver(struct notifier *n, struct db *db)
     int64_t took = clock_mono_us() - begun;
     if (!result) {
         /* It met a mailbox that was locked for long, or a database in trouble. */
-        if (n->slice > SLICE_LEAST)
-            n->slice /= 2;
-        pause = error.fault == DB_FAULT_BUSY ? SLICE_US : IDLE_US;
-    } else if (PQntuples(result) == 1 && !PQgetisnull(result, 0, COLUMN_NOTIFICATION)) {
+        n->slice = n->slice / 2 > SLICE_LEAST ? n->slice / 2 : SLICE_LEAST;
+        n->backoff_us = n->backoff_us ? 2 * n->backoff_us : SLICE_US;
+        pause = n->backoff_us < IDLE_US ? n->backoff_us : IDLE_US;
+    } else {
+        n->backoff_us = 0;
+    }
+    if (result && PQntuples(result) == 1 && !PQgetisnull(result, 0, COLUMN_NOTIFICATION)) {
         atomic_fetch_add(
             &n->metrics->notifications_delivered, (uint64_t)row_i64(result, 0, COLUMN_SERVED));
         /* A short page says nothing of what a full one would take. */
         if (took > SLICE_US || row_i64(result, 0, COLUMN_LOOKED_AT) == n->slice)
             resize(n, took);
-        pause = took;
+        pause = REST_TIMES * took;
     }
     arena_free(arena);
     return pause;

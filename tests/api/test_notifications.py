@@ -1,6 +1,7 @@
 """/v1/notifications: one message to many users."""
 
 import datetime
+import json
 import secrets
 import time
 
@@ -126,6 +127,13 @@ def test_tags_choose_the_audience(api, user, send, finished, tag):
         finished(made)
         assert made["to"] == {name: sorted(tags) for name, tags in to.items()}
         assert [len(inbox(api, name)) for name in (ann, bob, eve)] == expected, to
+
+
+def test_an_export_holds_its_body(api, ann, send, finished):
+    finished(send({"users": [ann]}, send_at=None, custom_data="x"))
+    lines = api.get(f"/v1/users/{ann}/export").text.splitlines()
+    (entry,) = [one for one in map(json.loads, lines) if one["type"] == "entry"]
+    assert (entry["message"]["elements"], entry["message"]["custom_data"]) == (TEXT, "x")
 
 
 def test_a_payload_is_one_custom_element(api, ann, send, finished):
