@@ -10,13 +10,13 @@
 #include "store/rows.h"
 
 /* How long a slice shall take, and how many users it may hold. */
-#define SLICE_US (15 * 1000)
+#define SLICE_US (10 * 1000)
 #define SLICE_LEAST 8
 #define SLICE_MOST 1000
 #define SLICE_FIRST 64
 /* After a slice the thread rests for so many times as long as the slice took: what is left of the
  * machine is for sending. */
-#define REST_TIMES 2
+#define REST_TIMES 4
 /* Between two looks while there is nothing to do, and the longest rest after a failure. */
 #define IDLE_US (500 * 1000)
 
