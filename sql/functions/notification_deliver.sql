@@ -114,7 +114,7 @@ begin
             )
             select
                 e.owner, e.seq, c.now, v.sender, 0,
-                ('x' || left(gen_random_uuid()::text, 8))::bit(32)::bigint,
+                random_nonce(),
                 case when v.store_seconds < 604800 then c.now + v.store_seconds * interval '1 second' end,
                 v.kind, v.options, false, v.created_by, v.notification_no
             from clock as c

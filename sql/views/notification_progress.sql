@@ -5,7 +5,7 @@ select
     n.notification_no,
     n.notification_no::text as id,
     n.state,
-    coalesce(u.user_id, '') as "from",
+    u.user_id as "from",
     case n.kind when 2 then 'system' else 'custom_system' end as kind,
     n.total,
     n.delivered,

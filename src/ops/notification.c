@@ -106,22 +106,6 @@ static const struct field audience_list[] = {
 
 static const struct fields audience_fields = FIELDS(audience_list, struct audience);
 
-struct notification_push {
-    struct text title;
-    struct text body;
-    struct text extension;
-};
-
-static const struct field notification_push_list[] = {
-    FIELD_TEXT(struct notification_push, title, .max = 256),
-    FIELD_TEXT(struct notification_push, body, .max = 1024, .multiline = true),
-    FIELD_TEXT(struct notification_push, extension, .max = 2048, .multiline = true),
-    FIELD_END,
-};
-
-static const struct fields notification_push_fields =
-    FIELDS(notification_push_list, struct notification_push);
-
 struct notification_options {
     int64_t store_seconds;
     bool count_unread;
@@ -153,7 +137,7 @@ struct notification_send {
     struct text text;
     struct text payload;
     struct text custom_data;
-    struct notification_push push;
+    struct message_push push;
     struct notification_options options;
     int64_t rate_per_second;
     int64_t send_at;
@@ -190,8 +174,7 @@ static const struct field notification_send_fields[] = {
         .multiline = true,
         .not_column = true),
     FIELD_TEXT(struct notification_send, custom_data, .max = 4096, .multiline = true),
-    FIELD_OBJECT(
-        struct notification_send, push, struct notification_push, .of = &notification_push_fields),
+    FIELD_OBJECT(struct notification_send, push, struct message_push, .of = &message_push_fields),
     FIELD_OBJECT(
         struct notification_send,
         options,
