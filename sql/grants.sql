@@ -63,5 +63,6 @@ grant execute on function
     duet.user_resolve,
     duet.user_tag_delete,
     duet.user_tag_list,
-    duet.user_tag_put
+    duet.user_tag_put,
+    duet.user_token_make
 to duet_server;

@@ -324,6 +324,9 @@ begin
                 sent_at = excluded.sent_at,
                 nonce = excluded.nonce
             where k.created_at <= v_now - interval '24 hours'
+               -- A user was deleted since, and made again.
+               or k.request_hash = excluded.request_hash
+                  and (k.sender, k.receiver) <> (excluded.sender, excluded.receiver)
             returning 1
         )
         select (select count(*) from keyed), (select count(*) from taken) into v_n_keys, v_n_taken;
