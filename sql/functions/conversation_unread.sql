@@ -5,7 +5,7 @@
 --
 -- retry    safe: reads only
 -- locks    none
--- indexes  mailbox_peer
+-- indexes  mailbox_peer, notification_pkey
 create or replace function duet.conversation_unread(
     p_owner bigint,
     p_peer bigint,
@@ -20,7 +20,9 @@ as $$
     from (
         select
         from (
-            select m.outgoing, m.kind, m.options, m.recalled, m.deleted, m.expires_at
+            select
+                m.outgoing, m.kind, m.options, m.recalled, m.deleted, m.expires_at,
+                case when m.kind in (2, 3) and m.elements is null then m.target_seq end as notification_no
             from duet.mailbox as m
             where m.owner = p_owner and m.peer = p_peer and m.seq > p_read_seq
               and m.sent_at >= p_horizon and m.sent_at < p_now + interval '1 day'
@@ -29,6 +31,10 @@ as $$
         ) as n
         where not n.outgoing and n.kind < 16 and n.options & 34 = 2 and not n.recalled and not n.deleted
           and (n.expires_at is null or n.expires_at > p_now)
+          and (
+              n.notification_no is null
+              or (select o.state <> 'recalled' from duet.notification as o where o.notification_no = n.notification_no)
+          )
         limit 1000
     ) as c
 $$;

@@ -51,22 +51,19 @@ begin
     at := coalesce(p_now, clock_timestamp());
 
     select
-        bool_or(m.recalled), min(m.elements), min(m.custom_data),
+        bool_or(m.state = 'recalled'), min(m.elements), min(m.custom_data),
         array_agg(m.owner order by m.owner) filter (where not m.deleted),
         array_agg(m.peer order by m.owner) filter (where not m.deleted),
         array_agg(m.seq order by m.owner) filter (where not m.deleted)
     into recalled, elements, custom_data, holder, holder_peer, holder_seq
     from (
-        values
-            (p_id_receiver, p_id_receiver_seq, false, p_id_sender, p_id_sender_seq),
-            (p_id_sender, p_id_sender_seq, true, p_id_receiver, p_id_receiver_seq)
-    ) as c(owner, seq, outgoing, peer, peer_seq)
-    join mailbox as m
-        on m.owner = c.owner and m.seq = c.seq and m.outgoing = c.outgoing
-        and m.peer = c.peer and m.peer_seq = c.peer_seq
+        values (p_id_receiver, p_id_receiver_seq, false), (p_id_sender, p_id_sender_seq, true)
+    ) as c(owner, seq, outgoing)
+    join message_entry as m on m.owner = c.owner and m.seq = c.seq and m.outgoing = c.outgoing
     where m.sent_at = p_id_sent_at
-      and m.nonce = p_id_nonce
-      and m.kind < 16
+      and (m.id_receiver, m.id_receiver_seq, m.id_sender, m.id_sender_seq, m.id_nonce)
+          = (p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_nonce)
+      and m.kind_no < 16
       and m.sent_at >= message_horizon(at)
       and (m.expires_at is null or m.expires_at > at);
     if holder is null then

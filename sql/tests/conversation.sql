@@ -133,5 +133,20 @@ select count(*) as sent from pg_temp.send(
 select is(pg_temp.unread('t-ann'), 'ok 1001 t-cat:1000 t-dan:1', 'no more than 1000 of a peer are counted');
 select is(pg_temp.with_gaps(), 0::bigint, 'no mailbox has a gap');
 
+-- ---- what was imported ----
+
+select pg_temp.make_user('t-eve') as eve, pg_temp.make_user('t-fay') as fay \gset
+select pg_temp.say(:eve, :fay, 'today') \g /dev/null
+select is((select string_agg(status::text, ' ') from duet.message_import(json_build_array(
+    json_build_object('from', 't-eve', 'to', 't-fay', 'text', 'old', 'sent_at', now() - interval '2 days')), 'mover')),
+    '201', 'a message of the past has a newer number than that of today');
+select is(pg_temp.unread('t-fay'), 'ok 1 t-eve:1', 'it is not unread');
+select is(pg_temp.listed('t-fay'), 'ok t-eve ["today"] 1', 'and no last message');
+select is(pg_temp.mark('t-fay', 't-eve', 2), 'ok 1', 'reading up to it stands for its time');
+select is(pg_temp.mark('t-fay', 't-eve', 1), 'ok 0', 'so that what is newer is still to be read');
+select is((select string_agg(m.elements::json #>> '{0,text}', ' ') from duet.message_list('t-fay', null, null, null, 'oldest', null, 5) as m
+           where m.elements like '%old%'), 'old', 'it is in the history');
+select is((select count(*) from duet.event_list('t-fay', 0, 50) where kind = 'message'), 1::bigint, 'and no news');
+
 select * from finish();
 rollback;

@@ -114,6 +114,7 @@ select results_eq(
              ('erasure'), -- of users who are no more
              ('friend_group'), ('friend_request'), ('mailbox'),
              ('mailbox_head'), -- a number only
+             ('notification_newcomer'), -- for some minutes, of what is in the mailbox
              ('user_tag')$$,
     'every table of what a user owns is in the export');
 
