@@ -41,6 +41,7 @@ returns table (
     message_sent_by text,
     message_sender_profile_nick text,
     message_sender_profile_avatar_url text,
+    message_sender_profile_deleted boolean,
     message_state text,
     message_edited_at timestamptz,
     cursor text
@@ -117,7 +118,7 @@ begin
             select
                 c.peer::text, 'contact',
                 json_build_object(
-                    'peer', coalesce(u.user_id, ''), 'friend', c.friend,
+                    'peer', u.user_id, 'friend', c.friend,
                     'friend_since', time_text(c.friend_since), 'remark', c.remark,
                     'groups', to_json(c.groups), 'custom', c.custom, 'blocked', c.blocked,
                     'blocked_at', time_text(c.blocked_at), 'pinned', c.pinned, 'muted', c.muted,
@@ -143,7 +144,7 @@ begin
             select
                 r.outgoing || '.' || r.peer, 'friend_request',
                 json_build_object(
-                    'peer', coalesce(u.user_id, ''), 'outgoing', r.outgoing, 'text', r.text,
+                    'peer', u.user_id, 'outgoing', r.outgoing, 'text', r.text,
                     'remark', r.remark, 'created_at', time_text(r.created_at),
                     'expires_at', time_text(r.expires_at)
                 )::text
@@ -164,7 +165,7 @@ begin
                     'expires_at', time_text(m.expires_at)
                 ) else json_build_object(
                     'seq', m.seq, 'kind', entry_kind(m.kind), 'at', time_text(m.sent_at),
-                    'peer', coalesce(p.user_id, ''), 'details', m.details::json
+                    'peer', p.user_id, 'details', m.details::json
                 ) end::text,
                 -- As message_entry has it, which cannot be joined: kind and details are not there.
                 case when m.kind < 16 then case when m.outgoing then m.peer else m.owner end end,
@@ -172,12 +173,13 @@ begin
                 case when m.outgoing then m.owner else m.peer end,
                 case when m.outgoing then m.seq else m.peer_seq end,
                 m.sent_at, m.nonce,
-                coalesce(case when m.outgoing then o.user_id else p.user_id end, ''),
-                coalesce(case when m.outgoing then p.user_id else o.user_id end, ''),
+                case when m.outgoing then o.user_id else p.user_id end,
+                case when m.outgoing then p.user_id else o.user_id end,
                 case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end,
                 m.elements, m.custom_data, m.sent_at, m.sent_by,
                 coalesce(case when m.outgoing then o.nick else p.nick end, ''),
                 coalesce(case when m.outgoing then o.avatar_url else p.avatar_url end, ''),
+                case when m.outgoing then o.user_no else p.user_no end is null,
                 case when m.recalled then 'recalled' else 'sent' end, m.edited_at
             from mailbox as m
             left join app_user as p on p.user_no = m.peer
@@ -217,8 +219,8 @@ begin
                 message_id_receiver, message_id_receiver_seq, message_id_sender, message_id_sender_seq,
                 message_id_sent_at, message_id_nonce, message_from, message_to, message_kind,
                 message_elements, message_custom_data, message_sent_at, message_sent_by,
-                message_sender_profile_nick, message_sender_profile_avatar_url, message_state,
-                message_edited_at;
+                message_sender_profile_nick, message_sender_profile_avatar_url,
+                message_sender_profile_deleted, message_state, message_edited_at;
             exit when not found;
             v_lines := v_lines + 1;
             v_n := v_n + 1;

@@ -117,6 +117,8 @@ comment on table duet.friend_request is
     'Pending requests: of the receiver (outgoing false) and of who asked (true). Answered ones are gone.';
 comment on column duet.friend_request.remark is 'What the asking user will call the other; on the own row alone.';
 
+create index friend_request_newest on duet.friend_request (owner, outgoing, created_at, peer);
+
 -- ---- users ----
 
 create table duet.user_tag (

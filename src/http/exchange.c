@@ -178,42 +178,65 @@ static enum MHD_Result answer_error(struct exchange *e, bool close)
     return queue(e, &reply, &context);
 }
 
-/* The text of a member of the reply that names what was made. */
+static bool find_name(
+    const struct fields *fields,
+    const void *record,
+    struct text member,
+    char buffer[MESSAGE_ID_TEXT],
+    struct text *ret)
+{
+    for (const struct field *f = fields->list; f && f->kind; f++) {
+        const void *value = (const char *)record + f->offset;
+        if (!text_equal(text_of(f->name), member))
+            continue;
+        *ret = f->kind == FIELD_KIND_MESSAGE_ID ? message_id_to_text(value, buffer)
+                                                : *(const struct text *)value;
+        return true;
+    }
+    return false;
+}
+
+/* The text of a member that names what was made: of the reply, else of the request. */
 static struct text name_of(
     const struct exchange *e, struct text member, char buffer[MESSAGE_ID_TEXT])
 {
-    for (const struct field *f = operation_of(e)->out.list; f->kind; f++) {
-        const void *value = (const char *)e->op.out + f->offset;
-        if (!text_equal(text_of(f->name), member))
-            continue;
-        return f->kind == FIELD_KIND_MESSAGE_ID ? message_id_to_text(value, buffer)
-                                                : *(const struct text *)value;
-    }
-    return TEXT("");
+    const struct operation *operation = operation_of(e);
+    struct text name = TEXT("");
+
+    if (!find_name(&operation->out, e->op.out, member, buffer, &name))
+        find_name(&operation->in, e->op.in, member, buffer, &name);
+    return name;
 }
 
-/* "/v1/users/{id}" with the member `id` of the reply, percent-encoded. */
-static const char *fill_location(struct exchange *e, const char *pattern)
+static void add_segment(struct buf *b, struct text name)
 {
-    char buffer[MESSAGE_ID_TEXT];
-    const char *open = strchr(pattern, '{');
-    const char *close = open ? strchr(open, '}') : NULL;
-    struct buf b = BUF(1024);
-
-    if (!close)
-        return pattern;
-    buf_add(&b, pattern, (size_t)(open - pattern));
-    struct text name = name_of(e, (struct text){open + 1, (size_t)(close - open) - 1}, buffer);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      strchr("-._~", c);
         if (plain)
-            buf_char(&b, c);
+            buf_char(b, c);
         else
-            buf_printf(&b, "%%%02X", (unsigned char)c);
+            buf_printf(b, "%%%02X", (unsigned char)c);
     }
-    buf_text(&b, text_of(close + 1));
+}
+
+/* "/v1/users/{user}/friends/{peer}" with those members, percent-encoded. */
+static const char *fill_location(struct exchange *e, const char *pattern)
+{
+    char buffer[MESSAGE_ID_TEXT];
+    struct buf b = BUF(1024);
+
+    while (*pattern) {
+        const char *close = *pattern == '{' ? strchr(pattern, '}') : NULL;
+        if (!close) {
+            buf_char(&b, *pattern++);
+            continue;
+        }
+        struct text member = {pattern + 1, (size_t)(close - pattern) - 1};
+        add_segment(&b, name_of(e, member, buffer));
+        pattern = close + 1;
+    }
     const char *location = arena_text(e->arena, buf_as_text(&b)).ptr;
     buf_done(&b);
     return location;

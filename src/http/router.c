@@ -167,22 +167,19 @@ static int find_route(
     struct err *err)
 {
     enum method wanted = method_of(method);
-    unsigned methods = 0; /* of the best pattern */
+    unsigned methods = 0; /* of all patterns that fit */
     uint32_t best = 0;
     uint32_t spelled;
 
     for (size_t i = 0; i < n; i++) {
         const struct route *route = &table[i];
-        if (!pattern_fits(route->path, path, &spelled) || (methods && spelled < best))
+        if (!pattern_fits(route->path, path, &spelled))
             continue;
-        if (spelled > best) {
-            methods = 0;
-            ret->route = NULL;
-        }
-        best = spelled;
         methods |= 1u << route->method;
-        if (route->method == wanted)
-            ret->route = route;
+        if (route->method != wanted || (ret->route && spelled < best))
+            continue;
+        best = spelled;
+        ret->route = route;
     }
     if (!methods)
         return err_set(err, ERR_ROUTE_UNKNOWN, "no resource has this address");

@@ -208,11 +208,13 @@ def test_scope_and_what_a_user_token_may_do_agree(routes, operation):
 
 # Told by `sent_by` of the message itself, so that the audit does not slow sending.
 TOLD_ELSEWHERE = {"message_send"}
+# With a list that is too long for an address.
+READ_BY_POST = {"friend_check", "block_check"}
 
 
 @each_operation
 def test_every_write_is_audited_and_no_read(routes, operation):
-    writes = operation.method != "GET" and operation.name not in TOLD_ELSEWHERE
+    writes = operation.method != "GET" and operation.name not in TOLD_ELSEWHERE | READ_BY_POST
     assert routes[operation.name]["audit"] == writes
 
 

@@ -93,10 +93,10 @@ class Contract:
     def resolved_list(self, values):
         return [self.resolved(value) for value in values]
 
-    def path_of(self, target):
-        """Of a raw path, the template that it matches; literal paths win."""
+    def paths_of(self, target):
+        """The templates that a raw path matches; literal ones first."""
         found = [path for pattern, path in self._paths if pattern.fullmatch(target)]
-        return min(found, key=lambda path: path.count("{"), default=None)
+        return sorted(found, key=lambda path: path.count("{"))
 
     # -- schemas
 
@@ -114,13 +114,14 @@ class Contract:
 
     def check_reply(self, method, target, reply):
         """Fails unless the reply is one that the file promises for this request."""
-        path = self.path_of(target)
+        paths = self.paths_of(target)
         asked = "GET" if method == "HEAD" else method
-        operation = self.operations.get((asked, path))
+        known = [self.operations[asked, path] for path in paths if (asked, path) in self.operations]
+        operation = known[0] if known else None
         told = f"{method} {target} answered {reply.status}"
         assert reply.headers.get_all("X-Request-Id"), f"{told} without X-Request-Id"
         if operation is None:
-            self._check_without_operation(told, path, reply)
+            self._check_without_operation(told, paths, reply)
             return
         response = operation.responses.get(str(reply.status))
         assert response is not None, f"{told}, which {operation.name} does not list: {reply}"
@@ -130,17 +131,17 @@ class Contract:
             return
         self._check_body(told, operation, response, reply)
 
-    def _check_without_operation(self, told, path, reply):
+    def _check_without_operation(self, told, paths, reply):
         problem = self._check_problem(told, reply)
         expected = {
             code
             for code, error in self.errors.items()
             if error["met_by"] in ("any", "body")
-            or code == ("route_unknown" if path is None else "method_not_allowed")
+            or code == ("method_not_allowed" if paths else "route_unknown")
         }
         assert problem["code"] in expected, f"{told} and {problem['code']}: {reply}"
         if problem["code"] == "method_not_allowed":
-            methods = {m for m, known in self.operations if known == path}
+            methods = {m for m, known in self.operations if known in paths}
             allow = {word.strip() for word in reply.headers.get("Allow", "").split(",")}
             assert allow - {"HEAD"} == methods, f"{told}; Allow: {reply.headers.get('Allow')}"
 

@@ -1,0 +1,77 @@
+-- duet.friend_request_list: a page of the pending friend requests to p_user (p_direction incoming) or of
+-- p_user (outgoing), the newest first. Each row has the cursor of what comes after it. A refusal, or an
+-- empty page, is one row whose peer is null.
+--
+-- outcome  ok | user_unknown | cursor_invalid. remark: of outgoing ones; what others call p_user is theirs
+-- retry    safe: reads only
+-- locks    none
+-- indexes  app_user_user_id_key, friend_request_newest, app_user_pkey
+create or replace function duet.friend_request_list(
+    p_user text,
+    p_direction text,
+    p_cursor text,
+    p_limit bigint,
+    p_now timestamptz default now()
+)
+returns table (
+    outcome text,
+    peer text,
+    peer_profile_nick text,
+    peer_profile_avatar_url text,
+    direction text,
+    text text,
+    remark text,
+    created_at timestamptz,
+    expires_at timestamptz,
+    cursor text
+)
+language plpgsql stable security definer
+set search_path = duet, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+as $$
+#variable_conflict use_column
+declare
+    v_outgoing constant boolean := p_direction = 'outgoing';
+    v_owner bigint;
+    v_beyond_at timestamptz := timestamptz 'infinity';
+    v_beyond_peer bigint := bigint '0';
+begin
+    select u.user_no into v_owner from app_user as u where u.user_id = p_user;
+    if not found then
+        outcome := 'user_unknown';
+        return next;
+        return;
+    end if;
+    if p_cursor is not null then
+        if p_cursor !~ '^[0-9]{1,16}\.[0-9]{1,18}$' then
+            outcome := 'cursor_invalid';
+            return next;
+            return;
+        end if;
+        v_beyond_at := timestamptz 'epoch' + split_part(p_cursor, '.', 1)::bigint * interval '1 microsecond';
+        v_beyond_peer := split_part(p_cursor, '.', 2)::bigint;
+    end if;
+
+    return query
+    select
+        'ok', u.user_id, u.nick, u.avatar_url, p_direction, r.text,
+        case when v_outgoing then r.remark end, r.created_at, r.expires_at,
+        (extract(epoch from r.created_at) * 1000000)::bigint || '.' || r.peer
+    from friend_request as r
+    join app_user as u on u.user_no = r.peer
+    where r.owner = v_owner and r.outgoing = v_outgoing and r.expires_at > p_now
+      and (r.created_at, r.peer) < (v_beyond_at, v_beyond_peer)
+    order by r.created_at desc, r.peer desc
+    limit p_limit;
+
+    if not found then
+        outcome := 'ok';
+        return next;
+    end if;
+end
+$$;
