@@ -18,6 +18,17 @@ IDEMPOTENCY_KEY = "#/components/parameters/IdempotencyKey"
 METHODS = ("get", "delete") + BODY_METHODS
 
 
+class Loader(yaml.SafeLoader):
+    """A name that stands twice, as a merge may leave it, is a mistake and not the last one's."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise SystemExit(f"{name} stands twice:\n{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
 class Bundle:
     def __init__(self):
         self.files = {}
@@ -26,7 +37,7 @@ class Bundle:
 
     def read(self, path):
         if path not in self.files:
-            self.files[path] = yaml.safe_load(path.read_text(encoding="utf-8"))
+            self.files[path] = yaml.load(path.open(encoding="utf-8"), Loader)
         return self.files[path]
 
     def named(self, path, fragment):

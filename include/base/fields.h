@@ -46,7 +46,8 @@ enum field_place {
     IN_PATH,
     IN_QUERY,
     IN_HEADER,
-    IN_CALLER, /* as_user: the user whose token asks; absent for a back-end token */
+    IN_CALLER, /* as_user: the user whose token asks, absent for a back-end token; sent_by: the
+                * subject of either */
     IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
 };
 
@@ -156,6 +157,7 @@ struct field_source {
     size_t n_query;
     struct text (*header)(void *context, const char *name); /* absent when there is none */
     struct text as_user;                                    /* of a user token, else absent */
+    struct text sent_by;                                    /* subject of the token */
     void *context;
     json_t *body; /* borrowed, an object; NULL when the request has none */
 };

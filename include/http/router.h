@@ -30,9 +30,10 @@ struct match {
  * ERR_MALFORMED_REQUEST or, for a query name that stands twice, ERR_INVALID_REQUEST.
  *
  * HEAD is matched as GET. A segment that is spelled out goes before a parameter, wherever the two
- * rows stand; among the rows of the method, so that a user may be called what a row spells out. Texts in *ret borrow from `target` and the table or lie in the arena; values may be
- * any bytes but NUL, names of the query are UTF-8. *ret is written in any case: a wrong query
- * leaves ret->route set, for the log. */
+ * rows stand; among the rows of the method, so that a user may be called what a row spells out.
+ * Texts in *ret borrow from `target` and the table or lie in the arena; values may be any bytes but
+ * NUL, names of the query are UTF-8. *ret is written in any case: a wrong query leaves ret->route
+ * set, for the log. */
 int router_match(
     const struct route *table,
     size_t n,

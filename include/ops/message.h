@@ -23,3 +23,22 @@ struct message {
 };
 
 extern const struct fields message_fields;
+
+struct message_push {
+    struct text title;
+    struct text body;
+    struct text extension;
+};
+
+extern const struct fields message_push_fields;
+
+struct message_options {
+    int64_t store_seconds;
+    bool sync_to_sender;
+    bool count_unread;
+    bool update_recents;
+    bool push;
+    bool enforce_policy;
+};
+
+extern const struct fields message_options_fields;

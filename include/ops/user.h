@@ -20,3 +20,15 @@ struct sender_profile {
 };
 
 extern const struct fields sender_profile_fields;
+
+/* Members that many operations have: users of the path, and what pages of a list go by. */
+#define FIELD_USER(type)                                                                           \
+    FIELD_TEXT(type, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)
+#define FIELD_PEER(type)                                                                           \
+    FIELD_TEXT(type, peer, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)
+#define FIELD_CURSOR(type)                                                                         \
+    FIELD_TEXT(type, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true)
+#define FIELD_LIMIT(type)                                                                          \
+    FIELD_INT(                                                                                     \
+        type, limit, .from = IN_QUERY, .min = 1, .max = 200, .fallback = 50, .has_fallback = true)
+#define FIELD_NEXT_CURSOR(type) FIELD_TEXT(type, next_cursor, .not_column = true)

@@ -84,6 +84,8 @@ struct send {
     int64_t stored_edited_at;
     int64_t database_us;
 
+    bool rehearsal; /* every check, and nothing stored */
+
     void (*done)(struct send *send, int result); /* called exactly once, from a sender thread */
     void *owner;                                 /* of `done` */
 

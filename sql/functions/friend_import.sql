@@ -62,7 +62,8 @@ begin
         elsif v_item.user_no = v_owner then
             problem := 'invalid_request';
         else
-            select nullif(l.outcome, 'ok'), case when l.created then bigint '201' else bigint '200' end into problem, status
+            select nullif(l.outcome, 'ok'), case when l.created then bigint '201' else bigint '200' end
+            into problem, status
             from friend_link(
                 v_owner, v_item.user_no, not v_item.one_way, v_item.remark, coalesce(v_item.groups, '{}'),
                 v_item.custom, null, v_item.friend_since, v_now

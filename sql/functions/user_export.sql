@@ -224,8 +224,11 @@ begin
             exit when not found;
             v_lines := v_lines + 1;
             v_n := v_n + 1;
-            v_n_bytes := v_n_bytes + octet_length(rest) + coalesce(octet_length(message_elements), 0)
-                + coalesce(octet_length(message_custom_data), 0);
+            -- What stands around the texts of a message is some 400 bytes.
+            v_n_bytes := v_n_bytes + octet_length(rest) + 400 + coalesce(octet_length(message_elements), 0)
+                + coalesce(octet_length(message_custom_data), 0)
+                + coalesce(octet_length(message_sender_profile_nick), 0)
+                + coalesce(octet_length(message_sender_profile_avatar_url), 0);
             if (v_n >= p_limit or v_n_bytes >= p_bytes) and v_section < 8 then
                 cursor := jsonb_build_object(
                     'owner', v_owner, 'last_seq', v_last_seq, 'until', v_until, 'lines', v_lines,

@@ -60,6 +60,16 @@ comment on column duet.mailbox.target_seq is
 comment on column duet.mailbox.target_at is 'The sent_at of that message, which tells its partition.';
 comment on column duet.mailbox.details is 'JSON object: what an entry that is no message says besides its peer.';
 
+-- What names a message, as functions hand it to each other.
+create type duet.message_id as (
+    receiver bigint,
+    receiver_seq bigint,
+    sender bigint,
+    sender_seq bigint,
+    sent_at timestamptz,
+    nonce bigint
+);
+
 -- ---- what users have decided about each other ----
 
 alter table duet.contact

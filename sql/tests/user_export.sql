@@ -102,6 +102,21 @@ from duet.user_export('t-ann', null, 500, 1000000, now() + interval '8 days') wh
 update duet.app_user set muted_until = 'infinity' where user_no = :ann;
 select is(rest ->> 'muted_until', 'infinity', 'muted for good') from pg_temp.export('t-ann') where type = 'user';
 
+-- A new table of what users own belongs into the export, and here.
+select results_eq(
+    $$select c.relname::text collate "C" from pg_class as c
+      where c.relnamespace = 'duet'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+        and c.relname not like '%_template'
+        and exists (select from pg_attribute as a
+                    where a.attrelid = c.oid and a.attname in ('owner', 'user_no') and not a.attisdropped)
+      order by 1$$,
+    $$values ('app_user' collate "C"), ('contact'),
+             ('erasure'), -- of users who are no more
+             ('friend_group'), ('friend_request'), ('mailbox'),
+             ('mailbox_head'), -- a number only
+             ('user_tag')$$,
+    'every table of what a user owns is in the export');
+
 select is(duet.time_text('2026-11-22 19:05:01.1239+00'), '2026-11-22T19:05:01.123Z', 'times have milliseconds');
 select is(array_agg(duet.entry_kind(kind)), array['message', 'message_edited', 'notification', null], 'kinds have words')
 from unnest(array[3, 16, 31, 32]) as kind;

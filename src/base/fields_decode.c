@@ -535,7 +535,7 @@ static struct text find_outside_body(const struct field_source *source, const st
     const struct param *param = NULL;
 
     if (field->from == IN_CALLER)
-        return source->as_user;
+        return strcmp(field->name, "sent_by") == 0 ? source->sent_by : source->as_user;
     if (field->from == IN_STREAM)
         return TEXT_ABSENT;
     if (field->from == IN_HEADER)

@@ -303,6 +303,24 @@ static void what_is_absent_may_be_left_out(void **state)
         written.ptr, "{}{\"inner\":{\"word\":\"w\",\"number\":0},\"words\":[\"v\",\"\\\"\"]}");
 }
 
+static void an_object_may_be_spread_among_the_members(void **state)
+{
+    static const struct field spread[] = {
+        FIELD_TEXT(struct outer, name),
+        FIELD_RAW(struct outer, key, .spread = true),
+        FIELD_INT(struct outer, count),
+        FIELD_END,
+    };
+    const struct fields fields = FIELDS(spread, struct outer);
+    struct outer outer = {.name = TEXT("n"), .key = TEXT("{\"a\":1,\"b\":[{}]}"), .count = 2};
+
+    (void)state;
+    buf_auto written = BUF(4096);
+    fields_encode(&fields, &outer, &written);
+    buf_char(&written, '\0');
+    assert_string_equal(written.ptr, "{\"name\":\"n\",\"a\":1,\"b\":[{}],\"count\":2}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +331,7 @@ int main(void)
         cmocka_unit_test(json_that_is_hostile_is_refused),
         cmocka_unit_test(a_struct_becomes_json),
         cmocka_unit_test(what_is_absent_may_be_left_out),
+        cmocka_unit_test(an_object_may_be_spread_among_the_members),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -549,6 +549,7 @@ static int decode(struct exchange *e)
         .header = header_value,
         .context = e,
         .as_user = caller_is_user(&e->op.caller) ? e->op.caller.subject : TEXT_ABSENT,
+        .sent_by = e->op.caller.subject,
         .body = e->json,
     };
     e->op.body = e->json;

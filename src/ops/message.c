@@ -29,12 +29,6 @@ const struct fields message_fields = FIELDS(message_list_of_fields, struct messa
 
 /* ---- message_send ---- */
 
-struct message_push {
-    struct text title;
-    struct text body;
-    struct text extension;
-};
-
 static const struct field message_push_list[] = {
     FIELD_TEXT(struct message_push, title, .max = 256, .omit_absent = true),
     FIELD_TEXT(struct message_push, body, .max = 1024, .multiline = true, .omit_absent = true),
@@ -42,16 +36,7 @@ static const struct field message_push_list[] = {
     FIELD_END,
 };
 
-static const struct fields message_push_fields = FIELDS(message_push_list, struct message_push);
-
-struct message_options {
-    int64_t store_seconds;
-    bool sync_to_sender;
-    bool count_unread;
-    bool update_recents;
-    bool push;
-    bool enforce_policy;
-};
+const struct fields message_push_fields = FIELDS(message_push_list, struct message_push);
 
 static const struct field message_options_list[] = {
     FIELD_INT(
@@ -68,8 +53,7 @@ static const struct field message_options_list[] = {
     FIELD_END,
 };
 
-static const struct fields message_options_fields =
-    FIELDS(message_options_list, struct message_options);
+const struct fields message_options_fields = FIELDS(message_options_list, struct message_options);
 
 struct message_send {
     struct text from;
@@ -80,6 +64,7 @@ struct message_send {
     struct text client_id;
     struct message_push push;
     struct message_options options;
+    bool validate_only;
     struct text idempotency_key;
 };
 
@@ -99,14 +84,13 @@ static const struct field message_send_fields[] = {
     FIELD_OBJECT(struct message_send, push, struct message_push, .of = &message_push_fields),
     FIELD_OBJECT(
         struct message_send, options, struct message_options, .of = &message_options_fields),
-    FIELD_TEXT(
+    FIELD_BOOL(
         struct message_send,
-        idempotency_key,
-        .from = IN_HEADER,
-        .header = "Idempotency-Key",
-        .min = 1,
-        .max = 64,
-        .visible_ascii = true),
+        validate_only,
+        .from = IN_QUERY,
+        .not_column = true,
+        .has_fallback = true),
+    FIELD_IDEMPOTENCY_KEY(struct message_send),
     FIELD_END,
 };
 
@@ -195,6 +179,15 @@ static void show_stored(struct op *op, const struct send *send)
     op->replayed = true;
 }
 
+/* Nothing has this id, and nothing was made. */
+static void show_nothing_made(struct op *op)
+{
+    struct message *out = op->out;
+
+    out->id = (struct message_id){0};
+    op->found = true;
+}
+
 static void message_send_done(struct send *send, int result)
 {
     struct op *op = send->owner;
@@ -204,6 +197,8 @@ static void message_send_done(struct send *send, int result)
         show_message(op, send);
         if (send->replayed)
             show_stored(op, send);
+        if (send->rehearsal)
+            show_nothing_made(op);
     }
     op->done(op, result);
 }
@@ -228,6 +223,7 @@ static int message_send_run(struct op *op)
         .arena = op->arena,
         .err = op->err,
         .done = message_send_done,
+        .rehearsal = in->validate_only,
         .owner = op,
     };
     if (!text_present(send->elements))

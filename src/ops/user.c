@@ -64,16 +64,6 @@ static const struct field user_fields[] = {
 
 static const struct fields user_table = FIELDS(user_fields, struct user);
 
-#define FIELD_USER(type)                                                                           \
-    FIELD_TEXT(type, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)
-
-#define FIELD_CURSOR(type)                                                                         \
-    FIELD_TEXT(type, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true)
-
-#define FIELD_LIMIT(type)                                                                          \
-    FIELD_INT(                                                                                     \
-        type, limit, .from = IN_QUERY, .min = 1, .max = 200, .fallback = 50, .has_fallback = true)
-
 /* ---- user_put ---- */
 
 struct user_put {

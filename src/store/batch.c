@@ -26,6 +26,7 @@ struct batch {
     size_t n;
     int64_t *senders; /* numbers; 0: no such user */
     int64_t *receivers;
+    bool rehearsal; /* one message, whose storing is undone */
     struct db_error error;
 };
 
@@ -257,7 +258,8 @@ static int store_once(struct batch *b)
         return -1;
     bind(b, &params);
     db_result_auto *result =
-        db_call_retrying(b->batcher->db, &message_send_batch, &params, &b->error);
+        b->rehearsal ? db_call_undone(b->batcher->db, &message_send_batch, &params, &b->error)
+                     : db_call_retrying(b->batcher->db, &message_send_batch, &params, &b->error);
     if (!result)
         return -1;
     if (PQntuples(result) != (int)b->n) {
@@ -293,7 +295,7 @@ static bool make_missing_partition(struct batch *b)
     return result != NULL;
 }
 
-void batch_store(struct batcher *batcher, struct send **sends, size_t n)
+static void store(struct batcher *batcher, struct send **sends, size_t n)
 {
     struct arena *arena = arena_new();
     struct batch b = {
@@ -301,6 +303,7 @@ void batch_store(struct batcher *batcher, struct send **sends, size_t n)
         .arena = arena,
         .sends = sends,
         .n = n,
+        .rehearsal = sends[0]->rehearsal,
         .senders = arena_alloc(arena, sizeof(int64_t) * n),
         .receivers = arena_alloc(arena, sizeof(int64_t) * n),
     };
@@ -312,12 +315,27 @@ void batch_store(struct batcher *batcher, struct send **sends, size_t n)
         if (n > 1 && b.error.fault == DB_FAULT_REFUSED) {
             atomic_fetch_add(&batcher->metrics->batches_split, 1);
             for (size_t i = 0; i < n; i++)
-                batch_store(batcher, &sends[i], 1);
+                store(batcher, &sends[i], 1);
         } else {
             fail_all(&b);
         }
     }
     arena_free(arena);
+}
+
+void batch_store(struct batcher *batcher, struct send **sends, size_t n)
+{
+    size_t n_real = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct send *send = sends[i];
+        if (send->rehearsal)
+            store(batcher, &send, 1);
+        else
+            sends[n_real++] = send;
+    }
+    if (n_real)
+        store(batcher, sends, n_real);
 }
 
 int batch_check(struct db *db, char *why, size_t why_size)

@@ -307,3 +307,14 @@ def test_exports_end_when_the_server_stops(start_server, db, ann, bob):
     for connection in connections:
         connection.close()
     server.wait_for_log("stream_broken", code="shutting_down")
+
+
+def test_who_was_deleted_is_told_as_nobody(api, ann, bob):
+    assert api.post("/v1/messages", text_message(bob, ann)).status == 201
+    assert api.delete(f"/v1/users/{bob}").status in (200, 202, 204)
+    lines = export(api, ann)
+    (entry,) = of_type(lines, "entry")
+    assert (entry["message"]["from"], entry["message"]["to"]) == (None, ann)
+    assert entry["message"]["sender_profile"]["deleted"] is True
+    assert [line["peer"] for line in of_type(lines, "contact")] in ([], [None])
+    assert api.get(f"/v1/users/{bob}/export").code == "user_unknown"

@@ -128,7 +128,8 @@ def test_two_who_ask_each_other_are_friends(api, user, shy):
 def test_a_receiver_has_at_most_100_pending(api, db, user, ann, shy):
     db.execute(
         "with u as (insert into duet.app_user (user_id, created_at, updated_at)"
-        " select %(shy)s || '-' || i, now(), now() from generate_series(1, 100) i returning user_no),"
+        " select %(shy)s || '-' || i, now(), now() from generate_series(1, 100) i"
+        " returning user_no),"
         " h as (insert into duet.mailbox_head (owner) select user_no from u)"
         " insert into duet.friend_request (owner, outgoing, peer, created_at, expires_at)"
         " select s.user_no, false, u.user_no, now(), now() + interval '1 hour'"
@@ -141,7 +142,8 @@ def test_a_receiver_has_at_most_100_pending(api, db, user, ann, shy):
     reject(api, shy, f"{shy}-1")
     assert ask(api, ann, shy).status == 201
     assert ask(api, ann, shy, text="again").status == 200
-    assert len(api.get(f"/v1/users/{shy}/friend-requests", params={"limit": 200}).json["items"]) == 100
+    page = api.get(f"/v1/users/{shy}/friend-requests", params={"limit": 200}).json
+    assert len(page["items"]) == 100
 
 
 @pytest.mark.parametrize("field, size", [("text", 1024), ("remark", 256), ("to", 64)])

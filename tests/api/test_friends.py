@@ -44,8 +44,9 @@ def unchanged_relations(db):
 
     def counts():
         return db.execute(
-            "select (select count(*) from duet.contact), (select sum(last_seq) from duet.mailbox_head),"
-            " (select count(*) from duet.contact where friend)"
+            "select (select count(*) from duet.contact),"
+            " (select count(*) from duet.contact where friend),"
+            " (select sum(last_seq) from duet.mailbox_head)"
         ).fetchone()
 
     before = counts()
@@ -410,7 +411,8 @@ def test_friend_import_tells_what_became_of_each(api, user, ann, bob):
 
 def test_friend_import_has_limits(api, db, ann, bob):
     with unchanged(db):
-        for friends in ([], [{"peer": bob}] * 101, [{"peer": ""}], [{"remark": "x"}], [{"peer": 1}]):
+        one = {"peer": bob}
+        for friends in ([], [one] * 101, [{"peer": ""}], [{"remark": "x"}], [{"peer": 1}]):
             reply = api.post(f"/v1/users/{ann}/friends", {"friends": friends})
             assert (reply.status, reply.code) == (400, "invalid_request")
     many = [{"peer": f"nobody-{i}"} for i in range(100)]

@@ -1,5 +1,5 @@
-"""Who may send to whom: every combination of friendship, blocks, mute, setting and token, each sent for
-real and held against the few lines of `expected`."""
+"""Who may send to whom: every combination of friendship, blocks, mute, setting and token, each sent
+for real and held against the few lines of `expected`."""
 
 import itertools
 
@@ -37,18 +37,24 @@ def outcome(reply):
     return reply.status, None if reply.status == 201 else reply.code
 
 
+def set_messaging(api, value):
+    tag = api.get("/v1/settings").headers["ETag"]
+    reply = api.patch("/v1/settings", {"messaging": value}, headers={"If-Match": tag})
+    assert reply.json["messaging"] == (value or "anyone")
+
+
 @pytest.fixture(params=["anyone", "friends"])
-def messaging(request, db):
-    db.execute("update duet.setting set messaging = %s", (request.param,))
+def messaging(request, api):
+    set_messaging(api, request.param)
     yield request.param
-    db.execute("update duet.setting set messaging = default")
+    set_messaging(api, None)
 
 
 @pytest.fixture
-def among_friends(db):
-    db.execute("update duet.setting set messaging = 'friends'")
+def among_friends(api):
+    set_messaging(api, "friends")
     yield
-    db.execute("update duet.setting set messaging = default")
+    set_messaging(api, None)
 
 
 def relate(api, sender, receiver, relation, block):
@@ -64,22 +70,31 @@ def relate(api, sender, receiver, relation, block):
 @pytest.mark.parametrize(
     "relation, block, muted", itertools.product(RELATIONS, BLOCKS, (False, True))
 )
-def test_the_policy_decides(api, db, ann, bob, messaging, relation, block, muted):
+def test_the_policy_decides(api, ann, bob, messaging, relation, block, muted):
     relate(api, ann, bob, relation, block)
     if muted:
-        mute(db, ann)
+        mute(api, ann)
     for token in TOKENS:
         told = outcome(send(api, token, ann, bob))
         assert told == expected(messaging, relation, block, muted, token), token
 
 
-def mute(db, user):
-    db.execute("update duet.app_user set muted_until = 'infinity' where user_id = %s", (user,))
+def mute(api, user, until="2999-01-01T00:00:00Z"):
+    assert api.patch(f"/v1/users/{user}/mute", {"until": until}).status == 200
 
 
-def test_a_muted_receiver_is_written_to(api, db, ann, bob):
-    mute(db, bob)
+def test_a_muted_receiver_is_written_to(api, ann, bob):
+    mute(api, bob)
     assert send(api, "user", ann, bob).status == 201
+
+
+def test_muting_and_its_end_take_effect_at_once(api, ann, bob):
+    mute(api, ann)
+    assert send(api, "user", ann, bob).code == "sender_muted"
+    for until in (None, "2020-01-01T00:00:00Z"):
+        mute(api, ann)
+        mute(api, ann, until)
+        assert send(api, "user", ann, bob).status == 201
 
 
 def test_the_other_way_round_is_a_policy_of_its_own(api, ann, bob):

@@ -210,5 +210,6 @@ def target_of(operation, values):
         if parameter["in"] == "path":
             path = path.replace("{" + name + "}", urllib.parse.quote(str(values[name]), safe=""))
         elif parameter["in"] == "query":
-            query[name] = values[name]
+            value = values[name]
+            query[name] = str(value).lower() if isinstance(value, bool) else value
     return path + ("?" + urllib.parse.urlencode(query) if query else "")

@@ -1,0 +1,327 @@
+/* Several messages in one call: to many receivers, or from a past elsewhere. */
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/op.h"
+#include "ops/elements.h"
+#include "ops/message.h"
+#include "ops/problem.h"
+#include "store/store.h"
+
+#define BATCH_RECEIVERS_MAX 500
+#define IMPORT_MESSAGES_MAX 100
+
+static void release_json(void *json)
+{
+    json_decref(json);
+}
+
+static bool is_too_long(const json_t *elements)
+{
+    buf_auto text = BUF(MESSAGE_ELEMENTS_BYTES);
+
+    json_write_tree(&text, elements);
+    return text.failed;
+}
+
+/* `pointer` is where the message stands: "" for the body. */
+static int check_content(
+    struct op *op, const char *pointer, const json_t *elements, struct text text)
+{
+    if (elements && text_present(text))
+        return err_field(
+            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/text", pointer),
+            "stands in place of elements: give one of them");
+    if (!elements && !text_present(text))
+        return err_field(
+            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/elements", pointer),
+            "is missing");
+    if (elements && is_too_long(elements))
+        return err_field(
+            op->err, ERR_BODY_TOO_LARGE, arena_printf(op->arena, "%s/elements", pointer),
+            "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
+    return 0;
+}
+
+static json_t *text_element(struct text text)
+{
+    return json_pack("[{s:s, s:s%}]", "type", "text", "text", text.ptr, text.len);
+}
+
+/* ---- message_batch ---- */
+
+struct message_batch {
+    struct text from;
+    struct list to;
+    json_t *elements;
+    struct text text;
+    struct text custom_data;
+    struct text client_id;
+    struct message_push push;
+    struct message_options options;
+    struct text sent_by;
+    bool validate_only;
+    struct text idempotency_key;
+};
+
+static const struct field message_batch_fields[] = {
+    FIELD_TEXT(struct message_batch, from, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXTS(
+        struct message_batch,
+        to,
+        .required = true,
+        .min = 1,
+        .max = BATCH_RECEIVERS_MAX,
+        .max_value_bytes = USER_ID_BYTES),
+    FIELD_VARIANTS(
+        struct message_batch,
+        elements,
+        .min = 1,
+        .max = MESSAGE_ELEMENTS_MAX,
+        .variants = element_types),
+    FIELD_TEXT(
+        struct message_batch,
+        text,
+        .min = 1,
+        .max = MESSAGE_ELEMENTS_BYTES,
+        .multiline = true,
+        .not_column = true),
+    FIELD_TEXT(struct message_batch, custom_data, .max = 4096, .multiline = true),
+    FIELD_TEXT(struct message_batch, client_id, .min = 1, .max = 64, .visible_ascii = true),
+    FIELD_OBJECT(struct message_batch, push, struct message_push, .of = &message_push_fields),
+    FIELD_OBJECT(
+        struct message_batch, options, struct message_options, .of = &message_options_fields),
+    FIELD_TEXT(struct message_batch, sent_by, .from = IN_CALLER),
+    FIELD_BOOL(
+        struct message_batch,
+        validate_only,
+        .from = IN_QUERY,
+        .not_column = true,
+        .has_fallback = true),
+    FIELD_IDEMPOTENCY_KEY(struct message_batch),
+    FIELD_END,
+};
+
+struct batch_result {
+    struct text to;
+    int64_t status;
+    struct message message;
+    struct text problem; /* from SQL only its code */
+};
+
+static const struct field batch_result_fields[] = {
+    FIELD_TEXT(struct batch_result, to),
+    FIELD_INT(struct batch_result, status),
+    FIELD_OBJECT(
+        struct batch_result, message, struct message, .of = &message_fields, .omit_absent = true),
+    FIELD_RAW(struct batch_result, problem, .omit_absent = true),
+    FIELD_END,
+};
+
+static const struct fields batch_result_table = FIELDS(batch_result_fields, struct batch_result);
+
+struct batch_results {
+    struct list results;
+};
+
+static const struct field batch_results_fields[] = {
+    FIELD_LIST(struct batch_results, results, .of = &batch_result_table),
+    FIELD_END,
+};
+
+/* Each receiver once, and not the sender. */
+static int check_receivers(struct op *op, const struct message_batch *in)
+{
+    const struct text *to = in->to.items;
+    int result = 0;
+
+    for (size_t i = 0; i < in->to.n_items; i++) {
+        bool again = text_equal(to[i], in->from);
+        for (size_t j = 0; j < i && !again; j++)
+            again = text_equal(to[i], to[j]);
+        if (again)
+            result = err_field(
+                op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "/to/%zu", i), "%s",
+                text_equal(to[i], in->from) ? "is the sender itself" : "stands there twice");
+    }
+    return result;
+}
+
+static int message_batch_check(struct op *op)
+{
+    struct message_batch *in = op->in;
+    int result = check_receivers(op, in);
+
+    if (check_content(op, "", in->elements, in->text) != 0)
+        result = -1;
+    if (result == 0 && !in->elements) {
+        in->elements = text_element(in->text);
+        arena_defer(op->arena, release_json, in->elements);
+        result = check_content(op, "", in->elements, TEXT_ABSENT);
+    }
+    /* A user's own token never gets round the receivers' wishes. */
+    in->options.enforce_policy |= caller_is_user(&op->caller);
+    return result;
+}
+
+static int message_batch_run(struct op *op)
+{
+    const struct message_batch *in = op->in;
+
+    if (store_call_rows(op) != 0)
+        return -1;
+    const struct batch_results *out = op->out;
+    struct batch_result *results = out->results.items;
+    for (size_t i = 0; i < out->results.n_items; i++) {
+        struct batch_result *one = &results[i];
+        if (in->validate_only)
+            one->message.id = (struct message_id){0};
+        if (!text_present(one->problem))
+            continue;
+        one->status = problem_status(one->problem);
+        one->problem = problem_of(op->arena, one->problem);
+    }
+    return 0;
+}
+
+const struct operation message_batch = {
+    .name = "message_batch",
+    .lane = LANE_READER,
+    .check = message_batch_check,
+    .run = message_batch_run,
+    .audit = true,
+    .in = FIELDS(message_batch_fields, struct message_batch),
+    .out = FIELDS(batch_results_fields, struct batch_results),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_BODY_TOO_LARGE, ERR_NONE},
+};
+
+/* ---- message_import ---- */
+
+struct import_item {
+    struct text from;
+    struct text to;
+    json_t *elements;
+    struct text text;
+    struct text custom_data;
+    struct text client_id;
+    int64_t sent_at;
+};
+
+static const struct field import_item_fields[] = {
+    FIELD_TEXT(struct import_item, from, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXT(struct import_item, to, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_VARIANTS(
+        struct import_item,
+        elements,
+        .min = 1,
+        .max = MESSAGE_ELEMENTS_MAX,
+        .variants = element_types),
+    FIELD_TEXT(
+        struct import_item, text, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
+    FIELD_TEXT(struct import_item, custom_data, .max = 4096, .multiline = true),
+    FIELD_TEXT(struct import_item, client_id, .min = 1, .max = 64, .visible_ascii = true),
+    FIELD_TIME(struct import_item, sent_at, .required = true),
+    FIELD_END,
+};
+
+static const struct fields import_item_table = FIELDS(import_item_fields, struct import_item);
+
+struct message_import {
+    struct list messages;
+    struct text sent_by;
+    bool validate_only;
+    struct text idempotency_key;
+};
+
+static const struct field message_import_fields[] = {
+    FIELD_LIST(
+        struct message_import,
+        messages,
+        .required = true,
+        .min = 1,
+        .max = IMPORT_MESSAGES_MAX,
+        .of = &import_item_table),
+    FIELD_TEXT(struct message_import, sent_by, .from = IN_CALLER),
+    FIELD_BOOL(
+        struct message_import,
+        validate_only,
+        .from = IN_QUERY,
+        .not_column = true,
+        .has_fallback = true),
+    FIELD_IDEMPOTENCY_KEY(struct message_import),
+    FIELD_END,
+};
+
+struct import_result {
+    int64_t status;
+    struct message_id id;
+    struct text problem; /* from SQL only its code */
+};
+
+static const struct field import_result_fields[] = {
+    FIELD_INT(struct import_result, status),
+    FIELD_MESSAGE_ID(struct import_result, id, .omit_absent = true),
+    FIELD_RAW(struct import_result, problem, .omit_absent = true),
+    FIELD_END,
+};
+
+static const struct fields import_result_table = FIELDS(import_result_fields, struct import_result);
+
+struct import_results {
+    struct list results;
+};
+
+static const struct field import_results_fields[] = {
+    FIELD_LIST(struct import_results, results, .of = &import_result_table),
+    FIELD_END,
+};
+
+static int message_import_check(struct op *op)
+{
+    const struct message_import *in = op->in;
+    const struct import_item *items = in->messages.items;
+    int result = 0;
+
+    for (size_t i = 0; i < in->messages.n_items; i++) {
+        const char *pointer = arena_printf(op->arena, "/messages/%zu", i);
+        if (text_equal(items[i].from, items[i].to))
+            result = err_field(
+                op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/to", pointer),
+                "is the sender itself");
+        if (check_content(op, pointer, items[i].elements, items[i].text) != 0)
+            result = -1;
+    }
+    return result;
+}
+
+static int message_import_run(struct op *op)
+{
+    const struct message_import *in = op->in;
+
+    if (store_call_rows(op) != 0)
+        return -1;
+    const struct import_results *out = op->out;
+    struct import_result *results = out->results.items;
+    for (size_t i = 0; i < out->results.n_items; i++) {
+        struct import_result *one = &results[i];
+        if (in->validate_only)
+            one->id = (struct message_id){0};
+        if (!text_present(one->problem))
+            continue;
+        one->status = problem_status(one->problem);
+        one->problem = problem_of(op->arena, one->problem);
+    }
+    return 0;
+}
+
+const struct operation message_import = {
+    .name = "message_import",
+    .lane = LANE_READER,
+    .check = message_import_check,
+    .run = message_import_run,
+    .audit = true,
+    .in = FIELDS(message_import_fields, struct message_import),
+    .out = FIELDS(import_results_fields, struct import_results),
+    .refuses = (const enum err_code[]){ERR_BODY_TOO_LARGE, ERR_NONE},
+};
