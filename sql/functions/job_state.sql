@@ -33,7 +33,7 @@ as $$
             else job_next(j.schedule, r.started_at)
         end,
         p_now > j.late_after + coalesce(
-            job_next(j.schedule, least(p_now, w.started_at)),
+            case when w.started_at is not null then job_next(j.schedule, least(p_now, w.started_at)) end,
             j.made_at
         ),
         r.run_id, r.started_at, r.finished_at, r.took, r.done_by, r.rows, r.bytes, r.error
