@@ -55,6 +55,12 @@ select results_eq(format($$select seq, elements is not null from duet.held_entry
     $$values (1::bigint, true), (2, true), (3, true)$$, 'all of a held user''s entries are kept aside, with their contents');
 select is((select count(*) from duet.held_entry where owner = :bob), 0::bigint, 'nobody else''s');
 
+select is(
+    (select string_agg((rest::json ->> 'seq') || case when message_elements is null then '' else ' filled' end, ', ' order by cursor)
+     from duet.user_export('t-ann', null, p_now => :'midnight'::timestamptz + interval '9 days') where type = 'entry'),
+    '1 filled, 2 filled, 3 filled', 'the export has them');
+select is((select count(*) from duet.user_export('t-bob', null, p_now => :'midnight'::timestamptz + interval '9 days') where type = 'entry'),
+    0::bigint, 'and of others only what can be read');
 select is((select rows from duet.job_held_purge(now(), false)), 0::bigint, 'they stay as long as the hold');
 select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'it can be ended');
 select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'twice');

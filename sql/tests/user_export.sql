@@ -112,7 +112,9 @@ select results_eq(
       order by 1$$,
     $$values ('app_user' collate "C"), ('contact'),
              ('erasure'), -- of users who are no more
-             ('friend_group'), ('friend_request'), ('mailbox'),
+             ('friend_group'), ('friend_request'), ('held_entry'),
+             ('hold'), -- why somebody is held is not the user's to know
+             ('mailbox'),
              ('mailbox_head'), -- a number only
              ('user_tag')$$,
     'every table of what a user owns is in the export');

@@ -61,7 +61,7 @@ def test_on_a_fresh_database_pg_cron_runs_every_job_within_two_minutes(
 def test_without_pg_cron_duetd_runs_every_job(start_cluster, start_server, client_of, keys_file):
     cluster = start_cluster()
     with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute("alter system set shared_preload_libraries = ''")
+        connection.execute("alter system set shared_preload_libraries = 'plpgsql'")
     cluster.stop()
     cluster.start()
     with psycopg.connect(cluster.url(), autocommit=True) as connection:
