@@ -14,6 +14,7 @@ grant execute on function
     duet.block_get,
     duet.block_list,
     duet.block_put,
+    duet.caller_is_good,
     duet.erasure_continue,
     duet.erasure_get,
     duet.event_list,
@@ -62,5 +63,6 @@ grant execute on function
     duet.user_resolve,
     duet.user_tag_delete,
     duet.user_tag_list,
-    duet.user_tag_put
+    duet.user_tag_put,
+    duet.user_token_make
 to duet_server;

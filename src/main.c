@@ -151,6 +151,16 @@ static void stop_serving(struct serving *s)
     free(s->metrics);
 }
 
+static int sign_user_token(
+    void *signer,
+    struct text user,
+    int64_t expires_in_s,
+    struct buf *ret,
+    int64_t *ret_expires_at_us)
+{
+    return tokens_sign_user(signer, user, expires_in_s, ret, ret_expires_at_us);
+}
+
 static int start_serving(struct serving *s, char *address, size_t address_size)
 {
     struct program *p = s->program;
@@ -159,6 +169,8 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
     if (load_keys(p, &keys) != 0)
         return -1;
     s->tokens = tokens_new(keys, p->settings.issuer, p->settings.audience, TOKENS_CACHED);
+    s->services.sign_user_token = sign_user_token;
+    s->services.signer = s->tokens;
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(

@@ -55,3 +55,12 @@ int token_sign(
     struct buf *ret,
     char *why,
     size_t why_size);
+
+/* Signs a token of an app user that these tokens take. -1 when it cannot be, with the reason
+ * logged. */
+int tokens_sign_user(
+    struct tokens *tokens,
+    struct text user,
+    int64_t expires_in_s,
+    struct buf *ret,
+    int64_t *ret_expires_at_us);

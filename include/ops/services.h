@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/metrics.h"
 #include "base/op.h"
 #include "base/settings.h"
@@ -16,4 +17,13 @@ struct services {
     size_t n_operations;
     atomic_bool stopping;
     int64_t started_at_us;
+
+    /* A token for the devices of an app user; -1 when there is no key to sign with. Thread-safe. */
+    int (*sign_user_token)(
+        void *signer,
+        struct text user,
+        int64_t expires_in_s,
+        struct buf *ret,
+        int64_t *ret_expires_at_us);
+    void *signer;
 };

@@ -69,6 +69,7 @@ struct send {
     struct text elements, custom_data, push; /* JSON text; text; JSON text */
     struct text client_id;
     struct text sent_by; /* subject of the token */
+    int64_t issued_at_s; /* of a user token, which may be void by now; else SEND_BY_BACK_END */
     struct text idempotency_key;
     struct text request_hash; /* 32 bytes, where there is a key */
     int64_t store_seconds;
@@ -94,6 +95,8 @@ struct send {
     bool from_fresh;   /* the number was asked for in this very batch, not taken from the cache */
     bool to_fresh;
 };
+
+#define SEND_BY_BACK_END INT64_MAX
 
 enum send_option {
     SEND_SYNC_TO_SENDER = 1,

@@ -67,7 +67,7 @@ begin
     with page as materialized (
         select e.*
         from message_entry as e
-        where e.owner = v_owner and e.seq > p_after
+        where e.owner = v_owner and e.seq > p_after and e.is_message
           and e.sent_at >= v_horizon and e.sent_at < p_now + interval '1 day'
           and (e.expires_at is null or e.expires_at > p_now)
         order by e.seq

@@ -1,6 +1,8 @@
 -- duet.message_key_replay: which items' idempotency keys were used by an earlier transaction of the last
 -- 24 hours, and for which messages. For message_send_batch alone, into whose statement it is taken up.
 --
+-- The same request for other users' numbers is none of them: a user was deleted since, and perhaps made again.
+--
 -- outcome  ok | idempotency_key_reused (it was another request)
 -- retry    safe: reads only
 -- locks    none
@@ -26,7 +28,7 @@ as $$
     select
         i.item::integer,
         case
-            when (k.request_hash, k.sender, k.receiver) = (i.request_hash, i.sender, i.receiver) then 'ok'
+            when k.request_hash = i.request_hash then 'ok'
             else 'idempotency_key_reused'
         end,
         k.receiver_seq, k.sender_seq, k.sent_at, k.nonce
@@ -34,4 +36,5 @@ as $$
         as i(sender, receiver, caller, key, request_hash, item)
     join duet.idempotency_key as k on k.caller = i.caller and k.key = i.key
     where k.created_at > p_now - interval '24 hours'
+      and (k.request_hash <> i.request_hash or (k.sender, k.receiver) = (i.sender, i.receiver))
 $$;

@@ -1,9 +1,10 @@
 -- duet.message_refusal: which items the policy refuses, and why. For message_send_batch alone, into whose
 -- statement it is taken up.
 --
--- Items without the option bit 16 (enforce_policy) are never refused.
+-- Items without the option bit 16 (enforce_policy) are never refused. p_issued_at is null, or has for each item when
+-- the token was issued (seconds since 1970): one that is void by now, as caller_is_good says, sends nothing.
 --
--- outcome  blocked_by_recipient | not_friends | sender_muted
+-- outcome  unauthenticated | blocked_by_recipient | not_friends | sender_muted
 -- retry    safe: reads only
 -- locks    none
 -- indexes  app_user_pkey, contact_pkey (both directions)
@@ -11,7 +12,8 @@ create or replace function duet.message_refusal(
     p_sender bigint[],
     p_receiver bigint[],
     p_options bigint[],
-    p_now timestamptz
+    p_now timestamptz,
+    p_issued_at bigint[] default null
 )
 returns table (item integer, outcome text)
 language sql stable
@@ -21,6 +23,8 @@ as $$
         select
             i.item,
             case
+                when extract(epoch from date_trunc('second', u.tokens_valid_from)) > p_issued_at[i.item]
+                    then 'unauthenticated'
                 when theirs.blocked then 'blocked_by_recipient'
                 when (select s.messaging = 'friends' from duet.setting as s)
                      and not coalesce(ours.friend and theirs.friend, false) then 'not_friends'

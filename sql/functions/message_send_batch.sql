@@ -6,8 +6,8 @@
 -- as long as the message is kept, and by caller and idempotency key for 24 hours; within one batch too. A
 -- replay wins over a refusal: who was blocked meanwhile still learns what became of the first message.
 --
--- outcome  ok | sender_unknown | receiver_unknown | blocked_by_recipient | not_friends | sender_muted |
---          idempotency_key_reused; one row per item, in the order of the items
+-- outcome  ok | sender_unknown | receiver_unknown | unauthenticated | blocked_by_recipient | not_friends |
+--          sender_muted | idempotency_key_reused; one row per item, in the order of the items
 -- retry    safe for items with a client_id or an idempotency key. On 40P01 (deadlock) and 40001 (another
 --          batch took one of the keys at the same moment for other users) nothing was stored: call again
 -- locks    the heads of all mailboxes, by one update in ascending order of owner; then, under them,
@@ -30,7 +30,8 @@ create or replace function duet.message_send_batch(
     p_caller text[],
     p_idempotency_key text[],
     p_request_hash bytea[],
-    p_now timestamptz default null
+    p_now timestamptz default null,
+    p_issued_at bigint[] default null
 )
 returns table (
     item bigint,
@@ -104,7 +105,7 @@ begin
     if v_enforced then
         for v_hit in
             select r.item, r.outcome
-            from message_refusal(p_sender, p_receiver, p_options, coalesce(p_now, now())) as r
+            from message_refusal(p_sender, p_receiver, p_options, coalesce(p_now, now()), p_issued_at) as r
         loop
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
@@ -324,6 +325,9 @@ begin
                 sent_at = excluded.sent_at,
                 nonce = excluded.nonce
             where k.created_at <= v_now - interval '24 hours'
+               -- A user was deleted since, and made again.
+               or k.request_hash = excluded.request_hash
+                  and (k.sender, k.receiver) <> (excluded.sender, excluded.receiver)
             returning 1
         )
         select (select count(*) from keyed), (select count(*) from taken) into v_n_keys, v_n_taken;

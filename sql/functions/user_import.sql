@@ -1,15 +1,15 @@
 -- duet.user_import: make or replace several users, each as user_put does. p_users is a JSON array of objects, with
 -- `id` and the members of a profile; a user that stands there twice is replaced by the second.
 --
--- One row per item, in order: status 201 or 200, or problem, the code of what is wrong with it alone.
+-- One row per item, in order: status 201 or 200, or the code of what is wrong with it alone.
 --
 -- outcome  ok; of an item: invalid_request (the birthday is no day)
 -- retry    safe, as user_put is
--- locks    those of user_put, for one user after the other in ascending order of id. Where two calls meet in
---          the mailboxes of common friends, one of them may be ended (40P01): call again
--- indexes  those of user_put
+-- locks    the rows of the users who are there, in ascending order of id; those of user_store for the others;
+--          then those of profile_announce, once for all
+-- indexes  app_user_user_id_key, those of user_store and profile_announce
 create or replace function duet.user_import(p_users json)
-returns table (outcome text, id text, status integer, problem text)
+returns table (outcome text, id text, status integer, code text)
 language plpgsql security definer set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
@@ -18,8 +18,15 @@ declare
     v_made record;
     v_id text[];
     v_status integer[];
-    v_problem text[];
+    v_code text[];
+    v_changed bigint[];
 begin
+    perform
+    from app_user as u
+    where u.user_id = any (array(select i.id from json_to_recordset(p_users) as i(id text)))
+    order by u.user_id
+    for update;
+
     for v_item in
         select i.*
         from rows from (
@@ -33,19 +40,26 @@ begin
         )
         order by i.id collate "C", i.place
     loop
-        select p.outcome, p.created into v_made
-        from user_put(
+        select s.* into v_made
+        from user_store(
             v_item.id, v_item.nick, v_item.avatar_url, v_item.gender, v_item.birthday, v_item.language,
             v_item.location, v_item.signature, v_item.level, v_item.custom, v_item.friend_policy
-        ) as p;
+        ) as s;
         v_id[v_item.place] := v_item.id;
         v_status[v_item.place] := case when v_made.created then 201 else 200 end;
-        v_problem[v_item.place] := nullif(v_made.outcome, 'ok');
+        v_code[v_item.place] := nullif(v_made.outcome, 'ok');
+        if v_made.changed and v_made.user_no <> all (coalesce(v_changed, '{}')) then
+            v_changed := v_changed || v_made.user_no;
+        end if;
     end loop;
 
+    if cardinality(v_changed) > 0 then
+        perform profile_announce(v_changed);
+    end if;
+
     return query
-    select 'ok', r.id, r.status, r.problem
-    from unnest(v_id, v_status, v_problem) with ordinality as r(id, status, problem, place)
+    select 'ok', r.id, r.status, r.code
+    from unnest(v_id, v_status, v_code) with ordinality as r(id, status, code, place)
     order by r.place;
 end
 $$;

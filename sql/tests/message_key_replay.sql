@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(4);
+select plan(5);
 
 insert into duet.idempotency_key
 values ('backend', 'k1', 'message_send', '\x01', now(), 2, 20, 1, 10, now(), 7);
@@ -15,7 +15,8 @@ language sql as $$
 $$;
 
 select is(pg_temp.replays(1, 'backend', '\x01'), '2 ok 20 10 t 7', 'the same request is found');
-select is(pg_temp.replays(3, 'backend', '\x01'), '2 idempotency_key_reused 20 10 t 7', 'another request is refused');
+select is(pg_temp.replays(1, 'backend', '\x02'), '2 idempotency_key_reused 20 10 t 7', 'another request is refused');
+select is(pg_temp.replays(3, 'backend', '\x01'), null, 'the same request is not found where a user has another number by now');
 select is(pg_temp.replays(1, 'other', '\x01'), null, 'another caller''s key is not found');
 select is(pg_temp.replays(1, 'backend', '\x01', now() + interval '24 hours'), null, 'nor one of 24 hours ago');
 

@@ -135,7 +135,7 @@ select results_eq(
     $$values ('idempotency_key_reused', null::bigint)$$,
     'the same key with another request is refused');
 select is((select m.outcome from pg_temp.send(array[:ann]::bigint[], array[:cat]::bigint[], p_key => array['k1'],
-                                              p_hash => array['\x01'::bytea]) as m),
+                                              p_hash => array['\x03'::bytea]) as m),
     'idempotency_key_reused', 'the same key for other users is refused');
 select is((select m.replayed from pg_temp.send(array[:ann]::bigint[], array[:bob]::bigint[], p_key => array['k1'],
                                                p_hash => array['\x01'::bytea], p_caller => array['other']) as m),

@@ -17,6 +17,7 @@ select results_eq(
     $$select * from unnest(array[
           'audit_add'::name,
           'audit_list',
+          'caller_is_good',
           'block_check',
           'block_delete',
           'block_get',
@@ -70,7 +71,8 @@ select results_eq(
           'user_resolve',
           'user_tag_delete',
           'user_tag_list',
-          'user_tag_put'
+          'user_tag_put',
+          'user_token_make'
       ]) order by 1$$,
     'the server''s role may call exactly these functions');
 select is_empty(

@@ -4,7 +4,7 @@ select plan(5);
 
 select pg_temp.make_user('t-ann', 'Ann') as ann \gset
 select results_eq(
-    $$select outcome, id, status, problem from duet.user_import('[{"id": "t-new", "nick": "One", "custom": {"a": "b"}},
+    $$select outcome, id, status, code from duet.user_import('[{"id": "t-new", "nick": "One", "custom": {"a": "b"}},
         {"id": "t-ann", "nick": null, "custom": null}, {"id": "t-bad", "birthday": "2023-02-29"}, {"id": "t-new"}]')$$,
     $$values ('ok', 't-new', 201, null), ('ok', 't-ann', 200, null), ('ok', 't-bad', 200, 'invalid_request'),
              ('ok', 't-new', 200, null)$$,

@@ -419,11 +419,11 @@ static char *encode(const struct key *key, const char *claims)
 static char *claims_text(
     struct text subject,
     struct text scope,
+    int64_t now_s,
     int64_t expires_in_s,
     const char *issuer,
     const char *audience)
 {
-    int64_t now_s = clock_now_us() / USEC_PER_SEC;
     json_auto_t *claims = json_pack(
         "{s:s%, s:s%, s:I, s:I, s:s*, s:s*}", "sub", subject.ptr, subject.len, "scope", scope.ptr,
         scope.len, "iat", (json_int_t)now_s, "exp", (json_int_t)(now_s + expires_in_s), "iss",
@@ -438,8 +438,9 @@ static int cannot_sign(char *why, size_t why_size, const char *reason)
     return -1;
 }
 
-int token_sign(
+static int sign_as_of(
     struct keys *keys,
+    int64_t now_s,
     struct text subject,
     struct text scope,
     int64_t expires_in_s,
@@ -450,7 +451,6 @@ int token_sign(
     size_t why_size)
 {
     const struct key *key = keys_signing(keys);
-    int64_t now_s = clock_now_us() / USEC_PER_SEC;
     uint32_t scopes;
 
     if (!key)
@@ -465,10 +465,48 @@ int token_sign(
         return cannot_sign(
             why, why_size, "the token must expire after now and before the year 10000");
 
-    mem_auto char *claims = claims_text(subject, scope, expires_in_s, issuer, audience);
+    mem_auto char *claims = claims_text(subject, scope, now_s, expires_in_s, issuer, audience);
     mem_auto char *token = claims ? encode(key, claims) : NULL;
     if (!token || strlen(token) > TOKEN_MAX_BYTES)
         return cannot_sign(why, why_size, "the token cannot be made of these claims");
     buf_text(ret, text_of(token));
     return ret->failed ? cannot_sign(why, why_size, "the token is too long") : 0;
+}
+
+int token_sign(
+    struct keys *keys,
+    struct text subject,
+    struct text scope,
+    int64_t expires_in_s,
+    const char *issuer,
+    const char *audience,
+    struct buf *ret,
+    char *why,
+    size_t why_size)
+{
+    return sign_as_of(
+        keys, clock_now_us() / USEC_PER_SEC, subject, scope, expires_in_s, issuer, audience, ret,
+        why, why_size);
+}
+
+int tokens_sign_user(
+    struct tokens *tokens,
+    struct text user,
+    int64_t expires_in_s,
+    struct buf *ret,
+    int64_t *ret_expires_at_us)
+{
+    uint64_t unused;
+    char why[256];
+    struct keys *keys = keys_of(tokens, &unused);
+    int64_t now_s = tokens->now_us() / USEC_PER_SEC;
+    int result = sign_as_of(
+        keys, now_s, user, TEXT("user"), expires_in_s, tokens->issuer, tokens->audience, ret, why,
+        sizeof(why));
+
+    keys_unref(keys);
+    if (result != 0)
+        log_event(LOG_WARN, "token_not_signed", LOG_STR("why", why));
+    *ret_expires_at_us = (now_s + expires_in_s) * USEC_PER_SEC;
+    return result;
 }

@@ -1,5 +1,6 @@
 #include "ops/message.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/op.h"
@@ -216,6 +217,8 @@ static int message_send_run(struct op *op)
         .push = push_text(op, &in->push),
         .client_id = in->client_id,
         .sent_by = op->caller.subject,
+        .issued_at_s =
+            caller_is_user(&op->caller) ? op->caller.issued_at_us / USEC_PER_SEC : SEND_BY_BACK_END,
         .idempotency_key = in->idempotency_key,
         .store_seconds = in->options.store_seconds,
         .options = option_bits(&in->options),

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/op.h"
 #include "ops/problem.h"
+#include "ops/services.h"
 #include "store/store.h"
 
 static const struct field profile_list[] = {
@@ -282,13 +283,13 @@ static const struct field user_import_fields[] = {
 struct user_import_result {
     struct text id;
     int64_t status;
-    struct text problem; /* from SQL only its code */
+    struct text problem; /* in the row only its code */
 };
 
 static const struct field user_import_result_fields[] = {
     FIELD_TEXT(struct user_import_result, id),
     FIELD_INT(struct user_import_result, status),
-    FIELD_RAW(struct user_import_result, problem, .omit_absent = true),
+    FIELD_RAW(struct user_import_result, problem, .column = "code", .omit_absent = true),
     FIELD_END,
 };
 
@@ -449,4 +450,64 @@ const struct operation user_tag_list = {
     .in = FIELDS(user_tag_list_fields, struct user_tag_list),
     .out = FIELDS(tag_page_fields, struct tag_page),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
+};
+
+/* ---- user_token_make ---- */
+
+#define TOKEN_BYTES 4096
+
+struct user_token_make {
+    struct text user;
+    int64_t expires_in_seconds;
+};
+
+static const struct field user_token_make_fields[] = {
+    FIELD_USER(struct user_token_make),
+    FIELD_INT(
+        struct user_token_make,
+        expires_in_seconds,
+        .min = 60,
+        .max = 2592000,
+        .fallback = 86400,
+        .has_fallback = true,
+        .not_column = true),
+    FIELD_END,
+};
+
+struct user_token {
+    struct text token;
+    int64_t expires_at;
+};
+
+static const struct field user_token_fields[] = {
+    FIELD_TEXT(struct user_token, token, .not_column = true),
+    FIELD_TIME(struct user_token, expires_at, .not_column = true),
+    FIELD_END,
+};
+
+/* The database is asked only whether there is such a user. */
+static int user_token_make_run(struct op *op)
+{
+    const struct services *services = op->services;
+    const struct user_token_make *in = op->in;
+    struct user_token *out = op->out;
+    buf_auto token = BUF(TOKEN_BYTES);
+
+    if (store_call_one(op) != 0)
+        return -1;
+    if (services->sign_user_token(
+            services->signer, in->user, in->expires_in_seconds, &token, &out->expires_at) != 0)
+        return err_plain(op->err, ERR_SIGNING_KEY_MISSING);
+    out->token = arena_text(op->arena, buf_as_text(&token));
+    return 0;
+}
+
+const struct operation user_token_make = {
+    .name = "user_token_make",
+    .lane = LANE_READER,
+    .run = user_token_make_run,
+    .audit = true,
+    .in = FIELDS(user_token_make_fields, struct user_token_make),
+    .out = FIELDS(user_token_fields, struct user_token),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_SIGNING_KEY_MISSING, ERR_NONE},
 };

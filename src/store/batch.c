@@ -118,13 +118,13 @@ static const struct statement message_send_batch = {
            " from duet.message_send_batch(p_sender => $1, p_receiver => $2, p_nonce => $3,"
            " p_client_id => $4, p_elements => $5, p_custom_data => $6, p_push => $7,"
            " p_store_seconds => $8, p_options => $9, p_sent_by => $10, p_caller => $11,"
-           " p_idempotency_key => $12, p_request_hash => $13)",
+           " p_idempotency_key => $12, p_request_hash => $13, p_issued_at => $14)",
     .types =
         (const Oid[]){
             PG_INT8_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
             PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY,
-            PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_BYTEA_ARRAY},
-    .n_types = 13,
+            PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_BYTEA_ARRAY, PG_INT8_ARRAY},
+    .n_types = 14,
 };
 
 #define GATHER(b, type, member)                                                                    \
@@ -151,6 +151,19 @@ static int64_t *make_nonces(const struct batch *b)
     return nonces;
 }
 
+/* Null as a whole where no user token asks, which is what most batches of a back-end are. */
+static void bind_issued_at(const struct batch *b, struct params *params)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < b->n; i++)
+        any |= b->sends[i]->issued_at_s != SEND_BY_BACK_END;
+    if (any)
+        params_i64_array(params, GATHER(b, int64_t, issued_at_s), b->n);
+    else
+        params_null(params);
+}
+
 static void bind(const struct batch *b, struct params *params)
 {
     const struct text *sent_by = GATHER(b, struct text, sent_by);
@@ -169,6 +182,7 @@ static void bind(const struct batch *b, struct params *params)
     params_text_array(params, sent_by, b->n, PG_TEXT);
     params_text_array(params, GATHER(b, struct text, idempotency_key), b->n, PG_TEXT);
     params_text_array(params, GATHER(b, struct text, request_hash), b->n, PG_BYTEA);
+    bind_issued_at(b, params);
 }
 
 static void read_message(const PGresult *result, int row, struct send *send)

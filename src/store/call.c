@@ -16,6 +16,7 @@ struct making {
     struct buf *sql;
     Oid types[PARAMS_MAX];
     int n;
+    int n_before; /* parameters that are not the function's */
 };
 
 static Oid type_of(enum field_kind kind)
@@ -51,7 +52,8 @@ static void add_argument(
     struct making *m, const char *prefix, const char *name, const char *part, Oid type)
 {
     m->types[m->n++] = type;
-    buf_printf(m->sql, "%sp_%s%s%s => $%d", m->n > 1 ? ", " : "", prefix, name, part, m->n);
+    buf_printf(
+        m->sql, "%sp_%s%s%s => $%d", m->n - m->n_before > 1 ? ", " : "", prefix, name, part, m->n);
 }
 
 /* Whether the field has a parameter of its own. */
@@ -86,14 +88,22 @@ static void add_arguments(
     }
 }
 
+/* A user token that is void by now gets no row: the function is not called. */
 static void add_call(struct making *m, const struct operation *operation)
 {
-    buf_printf(m->sql, "select * from duet.%s(", operation->name);
+    m->types[m->n++] = PG_TEXT;
+    m->types[m->n++] = PG_TIMESTAMPTZ;
+    m->n_before = m->n;
+    buf_printf(
+        m->sql,
+        "select called.* from duet.caller_is_good(p_user => $1, p_issued_at => $2) as good, "
+        "lateral duet.%s(",
+        operation->name);
     if (operation->in.list)
         add_arguments(m, operation, &operation->in, "");
     if (operation->merge_patch)
         add_argument(m, "", "patch", "", PG_JSONB);
-    buf_char(m->sql, ')');
+    buf_text(m->sql, TEXT(") as called where good"));
 }
 
 /* What audit_add is told besides the outcome; bound by bind_audit in this order. */
@@ -336,6 +346,8 @@ static void bind_call(struct params *params, const struct op *op)
 {
     const struct binding b = {params, op};
 
+    params_text(params, caller_is_user(&op->caller) ? op->caller.subject : TEXT_ABSENT);
+    params_time(params, op->caller.issued_at_us);
     bind_fields(&b, &op->operation->in, op->in);
     if (op->operation->merge_patch)
         params_json(params, json_to_text(params->arena, op->body));
@@ -399,7 +411,9 @@ static PGresult *call_operation(struct op *op)
         return NULL;
     }
     int column = PQfnumber(result, "outcome");
-    struct text outcome = PQntuples(result) ? row_text(result, 0, column, op->arena) : TEXT("ok");
+    /* Each function gives a row at least. */
+    struct text outcome =
+        PQntuples(result) ? row_text(result, 0, column, op->arena) : TEXT("unauthenticated");
     if (text_equal(outcome, TEXT("ok")))
         return result;
     refuse(op, result, outcome);

@@ -173,3 +173,22 @@ def test_a_wrong_body_is_not_read_before_the_token(api, db):
     with unchanged(db):
         reply = api.post("/v1/messages", data=b"{", token=None)
     assert reply.status == 401
+
+
+def test_an_old_token_does_not_open_the_account_of_who_was_made_anew(api, server, db, ann, bob):
+    old = server.token(scope="user", sub=ann, iat=int(time.time()) - 10)
+    device = api.with_token(old)
+    assert device.get(f"/v1/users/{ann}").status == 200
+    api.delete(f"/v1/users/{ann}")
+    api.put(f"/v1/users/{ann}", {})
+    with unchanged(db):
+        replies = [
+            device.get(f"/v1/users/{ann}"),
+            device.get(f"/v1/users/{ann}/messages"),
+            device.patch(f"/v1/users/{ann}", {"nick": "Eve"}),
+            device.post("/v1/messages", text_message(ann, bob)),
+            device.post("/v1/messages/batch", {"from": ann, "to": [bob], "text": "x"}),
+        ]
+    assert {(reply.status, reply.code) for reply in replies} == {(401, "unauthenticated")}
+    new = server.token(scope="user", sub=ann, iat=int(time.time()) + 1)
+    assert api.with_token(new).post("/v1/messages", text_message(ann, bob)).status == 201

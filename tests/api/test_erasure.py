@@ -139,3 +139,33 @@ def test_a_large_mailbox_is_removed_in_pieces(api, ann, bob, db):
     )
     reply = api.delete(f"/v1/users/{ann}").json
     assert (reply["removed"]["mailbox"], reply["finished_at"] is None) == (50000, False)
+
+
+def test_a_retry_with_the_key_of_a_message_to_one_who_is_gone(api, ann, bob):
+    body, key = {"from": ann, "to": bob, "text": "hi"}, {"Idempotency-Key": secrets.token_hex(8)}
+    first = api.post("/v1/messages", body, headers=key)
+    api.delete(f"/v1/users/{bob}")
+    reply = api.post("/v1/messages", body, headers=key)
+    assert (reply.status, reply.code, reply.pointers) == (404, "user_unknown", ["/to"])
+    api.put(f"/v1/users/{bob}", {})
+    reply = api.post("/v1/messages", body, headers=key)
+    assert reply.status == 201
+    assert reply.json["id"] != first.json["id"]
+    assert api.post("/v1/messages", body, headers=key).json["id"] == reply.json["id"]
+    other = {**body, "text": "something else"}
+    assert api.post("/v1/messages", other, headers=key).code == "idempotency_key_reused"
+
+
+def test_friends_blocks_and_requests_of_a_deleted_user_are_gone_on_both_sides(api, user):
+    ann, bob, cid, dan = (user(nick=nick) for nick in ("Ann", "Bob", "Cid", "Dan"))
+    api.put(f"/v1/users/{ann}/friends/{bob}", {})
+    api.put(f"/v1/users/{cid}/blocks/{ann}")
+    api.patch(f"/v1/users/{dan}", {"friend_policy": "approval"})
+    assert api.post(f"/v1/users/{ann}/friend-requests", {"to": dan}).status < 300
+    receipt = api.delete(f"/v1/users/{ann}").json
+    assert receipt["removed"]["friend_request"] == 2
+    for address in (f"{bob}/friends", f"{cid}/blocks", f"{dan}/friend-requests"):
+        assert api.get(f"/v1/users/{address}").json["items"] == []
+    api.put(f"/v1/users/{ann}", {})
+    assert api.get(f"/v1/users/{ann}/friends").json["items"] == []
+    assert api.get(f"/v1/users/{bob}/friends/{ann}").status == 404

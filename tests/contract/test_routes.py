@@ -73,7 +73,7 @@ def array_field(schema, as_request):
     if items.get("type") == "string":
         longest = {"max_value_bytes": items.get("x-max-bytes"), "one_of": items.get("enum")}
         return {"kind": "texts", **longest, **limits}
-    if "oneOf" in items:
+    if "oneOf" in items and "properties" not in items:
         return {"kind": "variants", "variants": variants_of(items, as_request), **limits}
     return {"kind": "list", "fields": fields_of(items, as_request), **limits}
 

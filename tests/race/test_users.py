@@ -1,0 +1,116 @@
+"""Users who change, come and go on two servers while messages are sent to them."""
+
+import concurrent.futures
+import os
+import random
+
+import pytest
+
+from support import text_message
+from support.client import Api
+
+CLIENTS = 8
+ROUNDS = int(os.environ.get("TEST_ROUNDS", "4"))
+CALLS = 25 * ROUNDS  # of each client
+
+
+@pytest.fixture(name="pair")
+def fixture_pair(start_server):
+    return [start_server(), start_server()]
+
+
+def at_once(pair, work):
+    """work(api, number) by each client; what it has given back."""
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        running = [
+            pool.submit(work, Api(pair[number % 2], contract=None), number)
+            for number in range(CLIENTS)
+        ]
+        return [one.result() for one in running]
+
+
+def assert_no_gaps(db):
+    """Every mailbox holds the numbers up to its last_seq."""
+    wrong = db.execute(
+        "select h.owner, h.last_seq, count(m.seq), max(m.seq) from duet.mailbox_head h"
+        " left join duet.mailbox m on m.owner = h.owner group by h.owner, h.last_seq"
+        " having h.last_seq <> count(m.seq) or h.last_seq <> coalesce(max(m.seq), 0)"
+    ).fetchall()
+    assert wrong == []
+
+
+def test_friends_who_all_change_their_names_and_write_wait_for_each_other(pair, user, db, api):
+    users = [user(nick="Start") for _ in range(4)]
+    for one in users:
+        for other in users:
+            if one < other:
+                assert api.put(f"/v1/users/{one}/friends/{other}", {}).status in (200, 201)
+
+    def work(caller, number):
+        statuses = []
+        for call in range(CALLS):
+            one, other = random.sample(users, 2)
+            nick = f"{number}-{call}"
+            statuses.append(
+                random.choice(
+                    (
+                        lambda: caller.put(f"/v1/users/{one}", {"nick": nick}),
+                        lambda: caller.patch(f"/v1/users/{one}", {"nick": nick}),
+                        lambda: caller.post(
+                            "/v1/users",
+                            {"users": [{"id": one, "nick": nick}, {"id": other, "nick": nick}]},
+                        ),
+                        lambda: caller.post("/v1/messages", text_message(one, other, nick)),
+                    )
+                )().status
+            )
+        return statuses
+
+    told = [status for statuses in at_once(pair, work) for status in statuses]
+    assert set(told) <= {200, 201}
+    assert_no_gaps(db)
+    for one in users:
+        newest = db.execute(
+            "select m.details::jsonb ->> 'nick' from duet.mailbox m"
+            " join duet.app_user u on u.user_no = m.owner and u.user_no = m.peer"
+            " where u.user_id = %s and m.kind = 28 order by m.seq desc limit 1",
+            (one,),
+        ).fetchone()
+        assert newest == (api.get(f"/v1/users/{one}").json["nick"],)
+
+
+def test_users_who_are_deleted_and_made_again_leave_nothing_behind(pair, user, db):
+    users = [user() for _ in range(3)]
+
+    def work(caller, number):
+        statuses = []
+        for call in range(CALLS):
+            one, other = random.sample(users, 2)
+            statuses.append(
+                random.choice(
+                    (
+                        lambda: caller.delete(f"/v1/users/{one}"),
+                        lambda: caller.put(f"/v1/users/{one}", {"nick": f"{call}"}),
+                        lambda: caller.put(f"/v1/users/{one}/tags/t{call}"),
+                        lambda: caller.put(f"/v1/users/{one}/friends/{other}", {}),
+                        lambda: caller.post(
+                            "/v1/messages", text_message(one, other, f"{number}-{call}")
+                        ),
+                    )
+                )().status
+            )
+        return statuses
+
+    told = [status for statuses in at_once(pair, work) for status in statuses]
+    assert set(told) <= {200, 201, 204, 404}
+    assert_no_gaps(db)
+    (unfinished,) = db.execute(
+        "select count(*) from duet.erasure where finished_at is null"
+    ).fetchone()
+    assert unfinished == 0
+    for table in ("mailbox", "mailbox_head", "contact", "friend_request", "user_tag"):
+        left = db.execute(
+            f"select count(*) from duet.{table}"
+            " where owner in (select user_no from duet.erasure)"
+        ).fetchone()
+        assert left == (0,), table
