@@ -52,6 +52,6 @@ struct metrics {
     atomic_int_least64_t jobs_late; /* these three as they were seen last */
     atomic_int_least64_t partition_default_rows;
     atomic_int_least64_t partition_days_ahead;
-    atomic_int_least64_t body_bytes;    /* of bodies that are arriving */
-    atomic_int_least64_t in_flight;     /* requests begun and not yet completed */
+    atomic_int_least64_t body_bytes; /* of bodies that are arriving */
+    atomic_int_least64_t in_flight;  /* requests begun and not yet completed */
 };

@@ -1,5 +1,6 @@
-/* Scheduled jobs where nobody else does them: a thread looks now and then for a job that is overdue, which
- * pg_cron would have done, and does it. Of several servers one does; the job's lock tells. */
+/* Scheduled jobs where nobody else does them: a thread looks now and then for a job that is
+ * overdue, which pg_cron would have done, and does it. Of several servers one does; the job's lock
+ * tells. */
 #pragma once
 
 #include "base/metrics.h"

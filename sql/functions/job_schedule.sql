@@ -1,7 +1,7 @@
 -- duet.job_schedule: make a job known, and have pg_cron do it, where pg_cron serves this database. For the
 -- files of sql/jobs. The job's work is the function duet.job_<name>(p_now, p_rehearsal), which does one slice
 -- of it and says how many rows and bytes it has given back and whether there is more to do. A rehearsal is
--- rolled back by who asks for it; it looks at all, not at a slice, and takes no strong lock.
+-- rolled back by who asks for it; it looks at much more than a slice, and takes no strong lock.
 --
 -- retry    safe: by name; scheduling it again replaces it
 create or replace function duet.job_schedule(

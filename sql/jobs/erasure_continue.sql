@@ -30,7 +30,7 @@ begin
         return;
     end if;
     select r.* into v_receipt
-    from erasure_continue(v_id::text, case when p_rehearsal then 1000000 else 20000 end) as r;
+    from erasure_continue(v_id::text, case when p_rehearsal then 100000 else 20000 end) as r;
     rows := (select coalesce(sum(n.value::bigint), 0)::bigint from jsonb_each_text(v_receipt.removed) as n)
         - (select coalesce(sum(n.value::bigint), 0)::bigint from jsonb_each_text(v_before) as n);
     more := not p_rehearsal

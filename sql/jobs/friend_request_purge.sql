@@ -14,7 +14,7 @@ set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_limit constant bigint := case when p_rehearsal then 1000000 else 5000 end::bigint;
+    v_limit constant bigint := case when p_rehearsal then 100000 else 5000 end::bigint;
 begin
     with gone as (
         delete from friend_request as r
@@ -24,7 +24,7 @@ begin
         returning pg_column_size(r.*) as size
     )
     select count(*), sum(g.size) into rows, bytes from gone as g;
-    more := rows = v_limit and not p_rehearsal;
+    more := rows = v_limit;
 end
 $$;
 

@@ -15,7 +15,7 @@ set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_limit constant bigint := case when p_rehearsal then 1000000 else 10000 end::bigint;
+    v_limit constant bigint := case when p_rehearsal then 100000 else 10000 end::bigint;
     v_until constant timestamptz := p_now - interval '24 hours';
     v_n bigint;
     v_bytes bigint;
@@ -38,7 +38,7 @@ begin
     )
     select count(*), coalesce(sum(g.size), 0) into v_n, v_bytes from gone as g;
 
-    more := (rows = v_limit or v_n = v_limit) and not p_rehearsal;
+    more := rows = v_limit or v_n = v_limit;
     rows := rows + v_n;
     bytes := bytes + v_bytes;
     if not more and not p_rehearsal then

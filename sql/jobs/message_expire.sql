@@ -21,7 +21,7 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    v_limit constant bigint := case when p_rehearsal then 1000000 else 1000 end::bigint;
+    v_limit constant bigint := case when p_rehearsal then 100000 else 1000 end::bigint;
 begin
     -- No day that is kept is older, none is later.
     perform held_keep(p_now - interval '9 days', p_now + interval '1 day', p_now - interval '1 minute');
@@ -44,7 +44,7 @@ begin
         returning d.size
     )
     select count(*), sum(b.size) into rows, bytes from blanked as b;
-    more := rows = v_limit and not p_rehearsal;
+    more := rows = v_limit;
 end
 $$;
 

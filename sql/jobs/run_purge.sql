@@ -16,7 +16,7 @@ set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_limit constant bigint := case when p_rehearsal then 1000000 else 10000 end::bigint;
+    v_limit constant bigint := case when p_rehearsal then 100000 else 10000 end::bigint;
     v_n bigint := bigint '0';
 begin
     bytes := 0;
@@ -35,7 +35,7 @@ begin
         using p_now - interval '7 days', v_limit;
         get diagnostics v_n = row_count;
     end if;
-    more := (rows = v_limit or v_n = v_limit) and not p_rehearsal;
+    more := rows = v_limit or v_n = v_limit;
     rows := rows + v_n;
 end
 $$;

@@ -105,7 +105,7 @@ select results_eq($$select outcome, name, rows, more, error from duet.job_run('t
     $$values ('ok', 'test', 10::bigint, false, null::text)$$, 'a job can be run by request');
 select is(pg_temp.runs(), 'request 10 1000', 'that is kept as well');
 select results_eq($$select outcome, rows from duet.job_run('test', true)$$, $$values ('ok', 100::bigint)$$,
-    'a rehearsal looks at all');
+    'a rehearsal looks at more than a slice');
 select is((select outcome from duet.job_run('nothing', false)), 'job_unknown', 'a job nobody knows is refused');
 
 -- ---- what operators are told ----

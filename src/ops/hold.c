@@ -28,7 +28,12 @@ static const struct field hold_put_fields[] = {
     FIELD_TEXT(
         struct hold_put, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_TEXT(
-        struct hold_put, reason, .required = true, .min = 1, .max = REASON_BYTES, .multiline = true),
+        struct hold_put,
+        reason,
+        .required = true,
+        .min = 1,
+        .max = REASON_BYTES,
+        .multiline = true),
     FIELD_END,
 };
 

@@ -102,14 +102,10 @@ struct job_done {
 };
 
 static const struct field job_done_fields[] = {
-    FIELD_TEXT(struct job_done, name),
-    FIELD_TIME(struct job_done, started_at),
-    FIELD_INT(struct job_done, took_ms),
-    FIELD_INT(struct job_done, rows),
-    FIELD_INT(struct job_done, bytes),
-    FIELD_BOOL(struct job_done, more),
-    FIELD_TEXT(struct job_done, error),
-    FIELD_END,
+    FIELD_TEXT(struct job_done, name),   FIELD_TIME(struct job_done, started_at),
+    FIELD_INT(struct job_done, took_ms), FIELD_INT(struct job_done, rows),
+    FIELD_INT(struct job_done, bytes),   FIELD_BOOL(struct job_done, more),
+    FIELD_TEXT(struct job_done, error),  FIELD_END,
 };
 
 const struct operation job_run = {

@@ -5,6 +5,7 @@ import threading
 import time
 
 import psycopg
+import pytest
 
 ROWS_A_DAY = 20_000
 
@@ -34,52 +35,86 @@ def fill_old_days(connection):
     )
 
 
-def send_until(stop, api, pair, waits, errors):
-    while not stop.is_set():
-        begun = time.monotonic()
-        reply = api.post("/v1/messages", {"from": pair[0], "to": pair[1], "text": "hi"})
-        waits.append(time.monotonic() - begun)
-        if reply.status != 201:
-            errors.append(reply)
+class Senders:
+    """Send all the time, and measure how long each message waits for its answer."""
+
+    def __init__(self, api, n=4):
+        self.waits, self.refused, self._stop = [], [], threading.Event()
+        self._pairs = [(f"from-{i}", f"to-{i}") for i in range(n)]
+        for name in sum(self._pairs, ()):
+            assert api.put(f"/v1/users/{name}", {}).status == 201
+        self._threads = [
+            threading.Thread(target=self._send, args=(api, *pair)) for pair in self._pairs
+        ]
+
+    def _send(self, api, sender, receiver):
+        while not self._stop.is_set():
+            begun = time.monotonic()
+            reply = api.post("/v1/messages", {"from": sender, "to": receiver, "text": "hi"})
+            self.waits.append(time.monotonic() - begun)
+            if reply.status != 201:
+                self.refused.append(reply)
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        time.sleep(1)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(1)
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def tell(self, what, record_property, capsys):
+        longest, median = max(self.waits) * 1000, statistics.median(self.waits) * 1000
+        record_property("longest_wait_ms", round(longest, 1))
+        with capsys.disabled():
+            print(f"\n{what}: longest wait of {len(self.waits)} sends: {longest:.1f} ms, median {median:.1f} ms")
 
 
-def test_sends_go_on_while_jobs_run(start_cluster, start_server, client_of, record_property, capsys):
+@pytest.fixture
+def world(start_cluster, start_server, client_of):
+    """An Api, a connection as superuser, and one as the jobs have it; old days are full."""
     cluster = start_cluster()
     with psycopg.connect(cluster.url(), autocommit=True) as connection, psycopg.connect(
         cluster.url("duet_owner"), autocommit=True
     ) as owner:
         connection.execute("update cron.job set active = false")
         fill_old_days(connection)
-        (n_expired,) = connection.execute("select count(*) from duet.partition_expired(now())").fetchone()
-        assert n_expired >= 9
+        assert n_expired(connection) >= 9
         api = client_of(start_server(DUET_DATABASE_URL=cluster.url("duet_server")))
-        pairs = [(f"from-{i}", f"to-{i}") for i in range(4)]
-        for name in sum(pairs, ()):
-            assert api.put(f"/v1/users/{name}", {}).status == 201
-        stop, waits, errors = threading.Event(), [], []
-        threads = [
-            threading.Thread(target=send_until, args=(stop, api, pair, waits, errors)) for pair in pairs
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            time.sleep(1)
-            for job, in connection.execute("select name from duet.job order by name").fetchall():
-                owner.execute("call duet.job_work(%s)" % f"'{job}'")
-            time.sleep(1)
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-        assert not errors
-        assert connection.execute("select count(*) from duet.partition_expired(now())").fetchone() == (0,)
-        assert connection.execute(
-            "select job, error from duet.job_run where error is not null"
-        ).fetchall() == []
-        longest = max(waits) * 1000
-        record_property("longest_wait_ms", round(longest, 1))
-        with capsys.disabled():
-            print(
-                f"\nlongest wait of {len(waits)} sends: {longest:.1f} ms"
-                f" (median {statistics.median(waits) * 1000:.1f} ms)"
-            )
+        yield api, connection, owner
+
+
+def n_expired(connection):
+    return connection.execute("select count(*) from duet.partition_expired(now())").fetchone()[0]
+
+
+def test_sends_go_on_while_all_jobs_run(world, record_property, capsys):
+    api, connection, owner = world
+    jobs = connection.execute("select name from duet.job order by name").fetchall()
+    with Senders(api) as senders:
+        for job, in jobs:
+            owner.execute(f"call duet.job_work('{job}')")
+    assert not senders.refused
+    assert n_expired(connection) == 0
+    assert not connection.execute("select from duet.job_run where error is not null").fetchall()
+    senders.tell("jobs", record_property, capsys)
+
+
+def test_sends_go_on_while_a_drop_waits_behind_a_long_read(world, record_property, capsys):
+    api, connection, owner = world
+    with Senders(api) as senders:
+        with connection.transaction():
+            connection.execute("select count(*) from duet.mailbox")
+            owner.execute("call duet.job_work('partition_drop')")
+    assert not senders.refused
+    # It gave up, says why, and comes again.
+    (error,) = connection.execute("select error from duet.job_run").fetchone()
+    assert error.startswith("55P03: ")
+    assert n_expired(connection) >= 9
+    owner.execute("call duet.job_work('partition_drop')")
+    assert n_expired(connection) == 0
+    senders.tell("a drop behind a long read", record_property, capsys)
