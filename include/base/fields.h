@@ -49,6 +49,7 @@ enum field_place {
     IN_CALLER, /* as_user: the user whose token asks, absent for a back-end token; sent_by: the
                 * subject of either */
     IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
+    IN_CHECK,  /* nowhere: absent until the operation's check fills it */
 };
 
 /* An INT or TIME that is not there. */
@@ -178,7 +179,8 @@ void fields_encode(const struct fields *fields, const void *record, struct buf *
 /* The table itself, as `duetd routes` shows it. A new reference. */
 json_t *fields_describe(const struct fields *fields, bool as_request);
 
-/* Parses an object: at most FIELDS_JSON_DEPTH levels, no duplicate names, no NUL, no bytes behind
- * it. */
+/* Parses an object: at most FIELDS_JSON_DEPTH levels and about FIELDS_JSON_VALUES values, no
+ * duplicate names, no NUL, no bytes behind it. */
 #define FIELDS_JSON_DEPTH 32
+#define FIELDS_JSON_VALUES 65536 /* a value takes some 80 bytes in memory, and two in the body */
 int fields_parse_json(struct text body, json_t **ret, struct err *err);

@@ -22,6 +22,7 @@ struct message {
     int64_t edited_at;
 };
 
+extern const struct field message_list_of_fields[];
 extern const struct fields message_fields;
 
 struct message_push {
@@ -42,3 +43,11 @@ struct message_options {
 };
 
 extern const struct fields message_options_fields;
+struct op;
+
+/* 0, or ERR_INVALID_REQUEST unless one of the two is given: `text` stands for one text element.
+ * `prefix` is the pointer of the object that holds them. */
+int message_check_content(
+    struct op *op, const char *prefix, const json_t *elements, struct text text);
+/* The elements as JSON, in the arena. Absent, with op->err filled, when they are too long. */
+struct text message_elements(struct op *op, const json_t *elements, struct text text);

@@ -1,10 +1,11 @@
--- duet.message_get: one message by all that its id holds, from the receiver's mailbox or else the sender's.
--- Who was deleted has no id in "from" and "to".
+-- duet.message_get: one message by all that its id holds, from the receiver's mailbox or else the sender's; for
+-- p_as_user from that user's own alone. Who was deleted has no id in "from" and "to".
 --
--- outcome  ok | message_unknown (also when it has expired, or an id was made up)
+-- outcome  ok | message_unknown (also when it has expired, was removed from where it is looked for, or an id was
+--          made up)
 -- retry    safe: reads only
 -- locks    none
--- indexes  mailbox_pkey, app_user_pkey
+-- indexes  mailbox_pkey, app_user_pkey, app_user_user_id_key
 create or replace function duet.message_get(
     p_id_receiver bigint,
     p_id_receiver_seq bigint,
@@ -12,6 +13,7 @@ create or replace function duet.message_get(
     p_id_sender_seq bigint,
     p_id_sent_at timestamptz,
     p_id_nonce bigint,
+    p_as_user text default null,
     p_now timestamptz default now(),
     out outcome text,
     out id_receiver bigint,
@@ -41,13 +43,21 @@ as $$
 #variable_conflict use_column
 declare
     v_message message_entry;
+    v_user bigint;
 begin
+    if p_as_user is not null then
+        -- Null, which is nobody's number, for who is not there any more.
+        select max(u.user_no) into v_user from app_user as u where u.user_id = p_as_user;
+    end if;
+
     select e.* into v_message
     from message_entry as e
     where e.owner = p_id_receiver
       and e.seq = p_id_receiver_seq
       and e.sent_at = p_id_sent_at
-      and not e.outgoing;
+      and not e.outgoing
+      and e.is_message
+      and (p_as_user is null or e.owner = v_user);
 
     if not found and p_id_sender_seq > 0 then
         select e.* into v_message
@@ -55,11 +65,12 @@ begin
         where e.owner = p_id_sender
           and e.seq = p_id_sender_seq
           and e.sent_at = p_id_sent_at
-          and e.outgoing;
+          and e.outgoing
+          and e.is_message
+          and (p_as_user is null or e.owner = v_user);
     end if;
 
     if v_message.owner is null
-       or not v_message.is_message
        or (v_message.id_receiver, v_message.id_receiver_seq, v_message.id_sender,
            v_message.id_sender_seq, v_message.id_nonce)
           <> (p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_nonce)

@@ -1,7 +1,7 @@
 -- duet.message_list: a page of the history of p_user, with p_peer or (null) with all.
 --
--- From p_since (inclusive) until p_until (exclusive), p_order newest or oldest first, beyond the row that
--- p_cursor names. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
+-- From p_since (inclusive) until p_until (exclusive), p_order newest or oldest first, by days and within a day by
+-- number, beyond the row that p_cursor names. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
 -- whose id is null. A peer nobody knows has an empty history. Who was deleted has no id in
 -- "from" and "to".
 --
@@ -53,10 +53,10 @@ declare
     v_newest_first constant boolean := coalesce(p_order, 'newest') <> 'oldest';
     v_owner bigint;
     v_peer bigint;
-    v_since timestamptz := greatest(p_since, message_horizon(p_now));
+    v_since constant timestamptz := greatest(p_since, message_horizon(p_now));
     -- Nothing is stored in the future; the day to spare is for clocks that are put back.
-    v_until timestamptz := least(p_until, p_now + interval '1 day');
-    v_beyond_seq bigint := case when v_newest_first then 9223372036854775807 else 0 end;
+    v_until constant timestamptz := least(p_until, p_now + interval '1 day');
+    v_beyond_seq bigint;
     v_beyond_at timestamptz;
 begin
     select u.user_no into v_owner from app_user as u where u.user_id = p_user;
@@ -74,12 +74,6 @@ begin
         end if;
         v_beyond_seq := split_part(p_cursor, '.', 1)::bigint;
         v_beyond_at := to_timestamp(split_part(p_cursor, '.', 2)::bigint / 1e6);
-        -- Only to leave out partitions. Times need not ascend with seq where the clock was put back.
-        if v_newest_first then
-            v_until := least(v_until, v_beyond_at + interval '1 day');
-        else
-            v_since := greatest(v_since, v_beyond_at - interval '1 day');
-        end if;
     end if;
 
     if p_peer is not null then
@@ -97,11 +91,11 @@ begin
         e.edited_at,
         e.seq || '.' || (extract(epoch from e.sent_at) * 1000000)::bigint
     from message_page(
-        v_owner, v_peer, v_since, v_until, v_newest_first, v_beyond_seq, p_limit, p_now
-    ) as e
+        v_owner, v_peer, v_since, v_until, v_newest_first, v_beyond_seq, v_beyond_at, p_limit, p_now
+    ) with ordinality as e
     left join app_user as s on s.user_no = e.id_sender
     left join app_user as r on r.user_no = e.id_receiver
-    order by case when v_newest_first then -e.seq else e.seq end;
+    order by e.ordinality;
 
     if not found then
         outcome := 'ok';

@@ -98,6 +98,7 @@ comment on column duet.contact.peer_read_at is 'The same of the peer: up to ther
 comment on column duet.contact.hidden_seq is
     'owner has removed the conversation from the list: entries up to this seq do not bring it back.';
 
+create index contact_pinned on duet.contact (owner, peer) where pinned;
 create index contact_friends on duet.contact (owner, friend_since, peer) where friend;
 create index contact_blocks on duet.contact (owner, blocked_at, peer) where blocked;
 

@@ -18,7 +18,7 @@ language sql as $$
     select concat_ws(' ', m.outcome, m."from", m."to", m.kind, m.elements, m.sent_by, m.sender_profile_nick, m.state)
     from sent as s,
     lateral duet.message_get(s.receiver + $2, s.receiver_seq + $3, s.sender + $4, s.sender_seq + $5,
-                             s.sent_at + $6, s.nonce + $7, p_now) as m
+                             s.sent_at + $6, s.nonce + $7, null, p_now) as m
     where s.item = p_item
 $$;
 

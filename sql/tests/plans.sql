@@ -116,8 +116,8 @@ select substring(s from 'return query\s(.*)') as statement
 from pg_proc, regexp_split_to_table(prosrc, ';') as s
 where oid = 'duet.message_page'::regproc and s ~ 'return query';
 update page set statement = replace(replace(replace(replace(replace(replace(replace(statement,
-    'p_owner', '1'), 'p_peer', '2'), 'p_beyond_seq', '9'), 'p_since', $$'2000-01-01'$$), 'p_until', $$'2100-01-01'$$),
-    'p_now', 'now()'), 'p_limit', '50');
+    'p_owner', '1'), 'p_peer', '2'), 'v_beyond_seq', '9'), 'v_since', $$'2000-01-01'$$), 'v_until', $$'2100-01-01'$$),
+    'p_now', 'now()'), 'v_left', '50');
 select is(count(*), 4::bigint, 'there are four ways to page') from page;
 select pg_temp.set_as('duet.message_page') is not null as set \g /dev/null
 select is_empty(

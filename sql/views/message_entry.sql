@@ -1,5 +1,6 @@
 -- A mailbox's entries as messages: what names the message, whichever of its two copies this is, and
--- words for what is stored as numbers. A projection only, so that conditions reach the indexes of mailbox.
+-- words for what is stored as numbers. What the owner has removed is no message any more, nor is another entry.
+-- A projection only, so that conditions reach the indexes of mailbox.
 create or replace view duet.message_entry as
 select
     m.owner,
@@ -8,7 +9,7 @@ select
     m.outgoing,
     m.client_id,
     m.expires_at,
-    m.kind < 16 as is_message,
+    m.kind < 16 and not m.deleted as is_message,
     case when m.outgoing then m.peer else m.owner end as id_receiver,
     case when m.outgoing then m.peer_seq else m.seq end as id_receiver_seq,
     case when m.outgoing then m.owner else m.peer end as id_sender,
@@ -21,7 +22,13 @@ select
     m.sent_at,
     m.sent_by,
     case when m.recalled then 'recalled' else 'sent' end as state,
-    m.edited_at
+    m.edited_at,
+    m.kind::integer as kind_no,
+    m.options::integer as options,
+    m.deleted,
+    m.target_seq,
+    m.target_at,
+    m.details
 from duet.mailbox as m;
 
 comment on view duet.message_entry is 'Entries of mailboxes in the form in which messages are read.';

@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "base/fields.h"
 
+#define AS_TEXT(x) #x
+#define TO_TEXT(x) AS_TEXT(x)
+
 /* Where in the request a value stands; written out as a JSON pointer only when something is wrong.
  */
 struct place {
@@ -589,11 +592,13 @@ int fields_decode(
 
 /* ---- JSON text ---- */
 
-/* jansson parses by recursion, up to 2048 levels: what is nested deeper than we allow is refused
- * before it is given any stack. */
-static bool is_too_deep(struct text body)
+/* jansson parses by recursion, up to 2048 levels, and makes 80 bytes of a value of two: what is
+ * nested deeper than we allow, or has more values, is refused before it is given any memory. NULL,
+ * or what is wrong. */
+static const char *excess(struct text body)
 {
     int depth = 0;
+    size_t n_values = 0;
     bool in_string = false;
 
     for (size_t i = 0; i < body.len; i++) {
@@ -602,20 +607,27 @@ static bool is_too_deep(struct text body)
             i++;
         else if (c == '"')
             in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '[') && ++depth > FIELDS_JSON_DEPTH)
-            return true;
-        else if (!in_string && (c == '}' || c == ']'))
+        else if (in_string)
+            continue;
+        else if (c == '}' || c == ']')
             depth--;
+        else if (c == '{' || c == '[' || c == ',') {
+            if (c != ',' && ++depth > FIELDS_JSON_DEPTH)
+                return "nested too deep: a body may have " TO_TEXT(FIELDS_JSON_DEPTH) " levels";
+            if (++n_values > FIELDS_JSON_VALUES)
+                return "too many values: a body may have " TO_TEXT(FIELDS_JSON_VALUES);
+        }
     }
-    return false;
+    return NULL;
 }
 
 int fields_parse_json(struct text body, json_t **ret, struct err *err)
 {
     json_error_t error;
 
-    if (is_too_deep(body))
-        return err_set(err, ERR_MALFORMED_JSON, "nested deeper than %d levels", FIELDS_JSON_DEPTH);
+    const char *wrong = excess(body);
+    if (wrong)
+        return err_set(err, ERR_MALFORMED_JSON, "%s", wrong);
     json_t *json = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
     if (!json)
         /* jansson's own text quotes the input, so only the place is told. */

@@ -118,7 +118,7 @@ static bool is_write(const struct exchange *e)
 static bool is_repeatable(const struct exchange *e)
 {
     return strcmp(e->method, "POST") != 0 || text_present(e->gate.idempotency_key) ||
-           json_object_get(e->json, "client_id");
+           json_is_string(json_object_get(e->json, "client_id"));
 }
 
 static void count_and_log(const struct exchange *e, int status, const char *code)
@@ -149,6 +149,9 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
     struct MHD_Response *response = reply_make(reply, context);
     if (!response)
         return MHD_NO;
+    /* The reply has copies of all; a client may take its time to fetch it. */
+    json_decref(TAKE(e->json));
+    e->op.body = NULL;
     e->stage = STAGE_ANSWERED;
     connections_phase(e->watched, CONNECTION_REPLY);
     enum MHD_Result result = MHD_queue_response(e->connection, (unsigned)reply->status, response);

@@ -325,8 +325,11 @@ void server_stop_accepting(struct server *server)
     connections_hurry(server->connections, ARRIVING_AT_STOP_US);
     /* The sockets stay ours and are closed at the end: closed now, their numbers could be
      * another's. */
-    for (size_t i = 0; i < server->n_daemons; i++)
+    for (size_t i = 0; i < server->n_daemons; i++) {
         MHD_quiesce_daemon(server->daemons[i]);
+        /* Else the kernel would go on taking clients whom nobody serves any more. */
+        shutdown(server->sockets[i], SHUT_RDWR);
+    }
 }
 
 bool server_drain(struct server *server, int64_t seconds)

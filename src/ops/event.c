@@ -8,15 +8,39 @@ struct event {
     struct text kind;
     int64_t at;
     struct message message;
+    struct message_id message_id; /* where the message itself cannot be shown */
+    struct text peer;
+    struct text details; /* JSON */
 };
 
-static const char *const event_kinds[] = {"message", NULL};
+static const char *const event_kinds[] = {
+    "message",
+    "message_edited",
+    "message_recalled",
+    "message_deleted",
+    "read",
+    "peer_read",
+    "friend_added",
+    "friend_changed",
+    "friend_removed",
+    "friend_requested",
+    "friend_request_closed",
+    "block_added",
+    "block_removed",
+    "profile",
+    "conversation",
+    "kicked",
+    "notification",
+    NULL};
 
 static const struct field event_list_of_fields[] = {
     FIELD_INT(struct event, seq),
     FIELD_TEXT(struct event, kind, .one_of = event_kinds),
     FIELD_TIME(struct event, at),
-    FIELD_OBJECT(struct event, message, struct message, .of = &message_fields),
+    FIELD_OBJECT(struct event, message, struct message, .of = &message_fields, .omit_absent = true),
+    FIELD_MESSAGE_ID(struct event, message_id, .column = "target", .omit_absent = true),
+    FIELD_TEXT(struct event, peer, .omit_absent = true),
+    FIELD_RAW(struct event, details, .omit_absent = true),
     FIELD_END,
 };
 

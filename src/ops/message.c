@@ -10,7 +10,7 @@
 static const char *const kinds[] = {"chat", "system", "custom_system", NULL};
 static const char *const states[] = {"sent", "recalled", NULL};
 
-static const struct field message_list_of_fields[] = {
+const struct field message_list_of_fields[] = {
     FIELD_MESSAGE_ID(struct message, id),
     FIELD_TEXT(struct message, from),
     FIELD_TEXT(struct message, to),
@@ -27,6 +27,41 @@ static const struct field message_list_of_fields[] = {
 };
 
 const struct fields message_fields = FIELDS(message_list_of_fields, struct message);
+
+/* ---- what a message says ---- */
+
+int message_check_content(
+    struct op *op, const char *prefix, const json_t *elements, struct text text)
+{
+    if (elements && text_present(text))
+        return err_field(
+            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/text", prefix),
+            "stands in place of elements: give one of them");
+    if (!elements && !text_present(text))
+        return err_field(
+            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/elements", prefix),
+            "is missing");
+    return 0;
+}
+
+struct text message_elements(struct op *op, const json_t *elements, struct text text)
+{
+    buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
+
+    if (elements) {
+        json_write_tree(&json, elements);
+    } else {
+        buf_text(&json, TEXT("[{\"type\":\"text\",\"text\":"));
+        json_write_text(&json, text);
+        buf_text(&json, TEXT("}]"));
+    }
+    if (!json.failed)
+        return arena_text(op->arena, buf_as_text(&json));
+    err_field(
+        op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
+        MESSAGE_ELEMENTS_BYTES);
+    return TEXT_ABSENT;
+}
 
 /* ---- message_send ---- */
 
@@ -101,29 +136,11 @@ static int message_send_check(struct op *op)
 
     if (text_equal(in->from, in->to))
         return err_field(op->err, ERR_INVALID_REQUEST, "/to", "is the sender itself");
-    if (in->elements && text_present(in->text))
-        return err_field(
-            op->err, ERR_INVALID_REQUEST, "/text", "stands in place of elements: give one of them");
-    if (!in->elements && !text_present(in->text))
-        return err_field(op->err, ERR_INVALID_REQUEST, "/elements", "is missing");
+    if (message_check_content(op, "", in->elements, in->text) != 0)
+        return -1;
     /* A user's own token never gets round the receiver's wishes. */
     in->options.enforce_policy |= caller_is_user(&op->caller);
     return 0;
-}
-
-/* `text` stands for one text element. Absent when they are too long. */
-static struct text elements_text(struct op *op, const struct message_send *in)
-{
-    buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
-
-    if (in->elements) {
-        json_write_tree(&json, in->elements);
-    } else {
-        buf_text(&json, TEXT("[{\"type\":\"text\",\"text\":"));
-        json_write_text(&json, in->text);
-        buf_text(&json, TEXT("}]"));
-    }
-    return json.failed ? TEXT_ABSENT : arena_text(op->arena, buf_as_text(&json));
 }
 
 static struct text push_text(struct op *op, const struct message_push *push)
@@ -212,7 +229,7 @@ static int message_send_run(struct op *op)
     *send = (struct send){
         .from = in->from,
         .to = in->to,
-        .elements = elements_text(op, in),
+        .elements = message_elements(op, in->elements, in->text),
         .custom_data = in->custom_data,
         .push = push_text(op, &in->push),
         .client_id = in->client_id,
@@ -230,9 +247,7 @@ static int message_send_run(struct op *op)
         .owner = op,
     };
     if (!text_present(send->elements))
-        return err_field(
-            op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
-            MESSAGE_ELEMENTS_BYTES);
+        return -1;
     if (text_present(in->idempotency_key))
         send->request_hash = digest_of_request(TEXT_ABSENT, op->body, op->arena);
     return store_send(op->services->store, send);
@@ -256,10 +271,12 @@ const struct operation message_send = {
 
 struct message_get {
     struct message_id id;
+    struct text as_user;
 };
 
 static const struct field message_get_fields[] = {
     FIELD_MESSAGE_ID(struct message_get, id, .from = IN_PATH, .required = true),
+    FIELD_TEXT(struct message_get, as_user, .from = IN_CALLER),
     FIELD_END,
 };
 

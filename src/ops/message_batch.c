@@ -29,19 +29,13 @@ static bool is_too_long(const json_t *elements)
 static int check_content(
     struct op *op, const char *pointer, const json_t *elements, struct text text)
 {
-    if (elements && text_present(text))
-        return err_field(
-            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/text", pointer),
-            "stands in place of elements: give one of them");
-    if (!elements && !text_present(text))
-        return err_field(
-            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/elements", pointer),
-            "is missing");
-    if (elements && is_too_long(elements))
-        return err_field(
-            op->err, ERR_BODY_TOO_LARGE, arena_printf(op->arena, "%s/elements", pointer),
-            "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
-    return 0;
+    if (message_check_content(op, pointer, elements, text) != 0)
+        return -1;
+    if (!elements || !is_too_long(elements))
+        return 0;
+    return err_field(
+        op->err, ERR_BODY_TOO_LARGE, arena_printf(op->arena, "%s/elements", pointer),
+        "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
 }
 
 static json_t *text_element(struct text text)

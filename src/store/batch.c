@@ -309,6 +309,17 @@ static bool make_missing_partition(struct batch *b)
     return result != NULL;
 }
 
+static void store(struct batcher *batcher, struct send **sends, size_t n);
+
+/* One that would wait for a lock again, and is late already, is not tried again. */
+static void store_alone(struct batch *b, struct send *send, bool locked)
+{
+    if (locked && clock_mono_us() > send->deadline_us)
+        send->done(send, db_error_to_err(&b->error, send->err));
+    else
+        store(b->batcher, &send, 1);
+}
+
 static void store(struct batcher *batcher, struct send **sends, size_t n)
 {
     struct arena *arena = arena_new();
@@ -326,10 +337,12 @@ static void store(struct batcher *batcher, struct send **sends, size_t n)
     if (result != 0 && make_missing_partition(&b))
         result = store_once(&b);
     if (result != 0) {
-        if (n > 1 && b.error.fault == DB_FAULT_REFUSED) {
+        /* A mailbox that somebody else holds locked is that of one message, not of all. */
+        bool locked = strcmp(b.error.sqlstate, "55P03") == 0;
+        if (n > 1 && (b.error.fault == DB_FAULT_REFUSED || locked)) {
             atomic_fetch_add(&batcher->metrics->batches_split, 1);
             for (size_t i = 0; i < n; i++)
-                store(batcher, &sends[i], 1);
+                store_alone(&b, sends[i], locked);
         } else {
             fail_all(&b);
         }

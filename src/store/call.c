@@ -423,6 +423,12 @@ static PGresult *call_operation(struct op *op)
 
 static int read_broken(struct op *op)
 {
+    struct db_error *error = op->db_error;
+
+    if (error)
+        error->fault = DB_FAULT_REFUSED; /* within a transaction, which is rolled back */
+    else
+        op->err->outcome = ERR_OUTCOME_UNKNOWN;
     return err_set(op->err, ERR_INTERNAL, "the database gave what cannot be read");
 }
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-#define CONNECT_TIMEOUT_US (3 * USEC_PER_SEC)
+#define CONNECT_TIMEOUT_S "3"
 /* Beyond the statement's own time-out: the server is then not slow but gone. */
 #define ANSWER_GRACE_US (5 * USEC_PER_SEC)
 #define STATEMENTS_MAX 128
@@ -78,22 +78,8 @@ static bool wait_for(struct db *db, short events, int64_t deadline_us)
     }
 }
 
-/* PQconnectPoll knows no time-out of its own. */
-static bool finish_connecting(struct db *db)
-{
-    int64_t deadline = clock_mono_us() + CONNECT_TIMEOUT_US;
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-    while (status != PGRES_POLLING_OK) {
-        short events = status == PGRES_POLLING_WRITING ? POLLOUT : POLLIN;
-        if (status == PGRES_POLLING_FAILED || !wait_for(db, events, deadline))
-            return false;
-        status = PQconnectPoll(db->conn);
-    }
-    return true;
-}
-
-static bool start_connecting(struct db *db)
+/* libpq tries each host of the URL in turn, for so long each. */
+static bool connect_somewhere(struct db *db)
 {
     char options[512];
     const struct db_config *c = db->config;
@@ -117,18 +103,18 @@ static bool start_connecting(struct db *db)
         "keepalives_interval",
         "keepalives_count",
         "tcp_user_timeout",
+        "connect_timeout",
         NULL};
-    const char *const values[] = {c->url, options, "UTF8", "duetd", "read-write",
-                                  "10",   "5",     "2",    "10000", NULL};
-    db->conn = PQconnectStartParams(names, values, 1);
-    return db->conn && PQstatus(db->conn) != CONNECTION_BAD;
+    const char *const values[] = {c->url, options, "UTF8",  "duetd",           "read-write", "10",
+                                  "5",    "2",     "10000", CONNECT_TIMEOUT_S, NULL};
+    db->conn = PQconnectdbParams(names, values, 1);
+    return db->conn && PQstatus(db->conn) == CONNECTION_OK;
 }
 
 bool db_connect(struct db *db, int level)
 {
     db_disconnect(db);
-    bool connected = start_connecting(db) && finish_connecting(db) &&
-                     PQstatus(db->conn) == CONNECTION_OK && PQsetnonblocking(db->conn, 1) == 0;
+    bool connected = connect_somewhere(db) && PQsetnonblocking(db->conn, 1) == 0;
     if (!connected) {
         /* The message of a failed connection names hosts and roles, never a password. */
         struct text why = text_of(db->conn ? PQerrorMessage(db->conn) : "out of memory");
@@ -269,10 +255,14 @@ static PGresult *take_result(struct db *db, int64_t deadline_us)
         PGresult *result = PQgetResult(db->conn);
         if (!result)
             return first;
-        if (first)
+        ExecStatusType status = PQresultStatus(result);
+        bool good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+        if (first && good) {
             PQclear(result);
-        else
+        } else {
+            PQclear(first); /* an error behind the rows is that of the commit */
             first = result;
+        }
     }
 }
 
@@ -447,5 +437,7 @@ PGresult *db_call_undone(
     db_rollback(db);
     if (!result && error->fault == DB_FAULT_LOST)
         error->fault = DB_FAULT_UNSENT; /* it would have been undone anyway */
+    if (!result && error->fault == DB_FAULT_RETRY)
+        db_forget_plans(db); /* they may be what is wrong; the client asks again */
     return result;
 }

@@ -18,6 +18,7 @@ struct readers {
 
     pthread_mutex_t mutex;
     pthread_cond_t filled;
+    pthread_cond_t stopped; /* what threads without a connection wait for */
     struct op *first;
     struct op **last;
     size_t n_waiting;
@@ -43,6 +44,7 @@ struct readers *readers_new(
     r->last = &r->first;
     pthread_mutex_init(&r->mutex, NULL);
     cond_init(&r->filled);
+    cond_init(&r->stopped);
     return r;
 }
 
@@ -50,6 +52,7 @@ void readers_free(struct readers *readers)
 {
     if (!readers)
         return;
+    pthread_cond_destroy(&readers->stopped);
     pthread_cond_destroy(&readers->filled);
     pthread_mutex_destroy(&readers->mutex);
     free(readers);
@@ -88,7 +91,9 @@ static void run(struct readers *r, struct db *db, struct op *op)
     op->db = db;
     op->call = r->calls[op->index];
     int (*work)(struct op * op) = op->operation->run ? op->operation->run : store_call_one;
-    finish(op, request_has_key(op) ? request_run_once(op, work) : work(op));
+    /* A rehearsal leaves nothing, no key either. */
+    bool once = request_has_key(op) && !call_is_rehearsal(op);
+    finish(op, once ? request_run_once(op, work) : work(op));
 }
 
 /* Without the database what waits is refused at once: nobody is better off for waiting longer. */
@@ -113,13 +118,19 @@ static void *work(void *readers)
 
     connector_init(&connector, db, &r->n_connected);
     for (;;) {
-        if (!connector_ready(&connector) && !connector_any(&connector))
+        bool ready = connector_ready(&connector);
+        if (!ready && !connector_any(&connector))
             refuse_all(r, ERR_DATABASE_UNAVAILABLE, "there is no connection");
         pthread_mutex_lock(&r->mutex);
-        if (!r->first && !r->stopping)
-            cond_wait_us(&r->filled, &r->mutex, connector_patience_us(&connector));
+        /* Without a connection a thread waits apart: no wake-up shall be lost on it. */
+        if ((!r->first || !ready) && !r->stopping)
+            cond_wait_us(
+                ready ? &r->filled : &r->stopped, &r->mutex, connector_patience_us(&connector));
         bool stopping = r->stopping;
-        struct op *op = db_is_alive(db) ? take_first(r) : NULL;
+        bool alive = db_is_alive(db);
+        struct op *op = alive ? take_first(r) : NULL;
+        if (!alive && r->first)
+            pthread_cond_signal(&r->filled); /* lost while asleep: the wake-up was another's */
         pthread_mutex_unlock(&r->mutex);
         if (op)
             run(r, db, op);
@@ -148,6 +159,7 @@ void readers_stop(struct readers *readers)
     pthread_mutex_lock(&readers->mutex);
     readers->stopping = true;
     pthread_cond_broadcast(&readers->filled);
+    pthread_cond_broadcast(&readers->stopped);
     pthread_mutex_unlock(&readers->mutex);
     refuse_all(readers, ERR_SHUTTING_DOWN, "the server is stopping");
     for (size_t i = 0; i < readers->n_threads; i++)

@@ -6,7 +6,7 @@
 #include "store/db.h"
 #include "store/rows.h"
 
-#define REPLY_BYTES_MAX (4u << 20)
+#define REPLY_BYTES_MAX (64u << 20)
 #define TRIES 3
 
 static const struct statement request_begin = {
@@ -79,8 +79,10 @@ static int keep_reply(struct op *op, struct db_error *error)
 
     if (op->operation->out.list)
         fields_encode(&op->operation->out, op->out, &reply);
-    if (reply.failed)
-        return err_set(op->err, ERR_INTERNAL, "the reply is too long");
+    if (reply.failed) {
+        error->fault = DB_FAULT_REFUSED; /* to be rolled back: nobody could be told what was done */
+        return -1;
+    }
     bind_key(&params, op);
     params_text(&params, reply.len ? buf_as_text(&reply) : TEXT(""));
     db_result_auto *result = db_call(op->db, &request_end, &params, error);
@@ -135,6 +137,7 @@ int request_run_once(struct op *op, int (*run)(struct op *op))
             return 0;
         if (error.fault != DB_FAULT_RETRY || attempt == TRIES)
             break;
+        db_forget_plans(op->db); /* they may be what is wrong */
         start_over(op);
     }
     return error.fault == DB_FAULT_NONE ? -1 : db_error_to_err(&error, op->err);

@@ -37,9 +37,17 @@ bool row_bool(const PGresult *result, int row, int column)
     return !PQgetisnull(result, row, column) && PQgetvalue(result, row, column)[0] != 0;
 }
 
+/* The years 1 and 9999: what the database's infinities are shown as. */
+#define EARLIEST_US (INT64_C(-62135596800) * 1000000)
+#define LATEST_US (INT64_C(253402300799) * 1000000)
+
 int64_t row_time(const PGresult *result, int row, int column)
 {
-    return row_i64(result, row, column) + PG_EPOCH_US;
+    int64_t us = row_i64(result, row, column);
+
+    if (us <= EARLIEST_US - PG_EPOCH_US)
+        return EARLIEST_US;
+    return us >= LATEST_US - PG_EPOCH_US ? LATEST_US : us + PG_EPOCH_US;
 }
 
 /* ---- the map ---- */

@@ -50,6 +50,7 @@ struct sender {
 
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* the line was filled, or users were given back */
+    pthread_cond_t stopped; /* what threads without a connection wait for */
     struct send *first;
     struct send **last;
     size_t n_waiting;
@@ -228,6 +229,17 @@ static size_t try_to_take(struct worker *self, struct db *db, struct send **ret)
     return n;
 }
 
+/* Without a connection a thread waits apart: no wake-up shall be lost on it. */
+static void wait_for_connection(struct sender *s, int64_t patience_us)
+{
+    pthread_mutex_lock(&s->mutex);
+    if (!s->stopping)
+        cond_wait_us(&s->stopped, &s->mutex, patience_us);
+    if (s->n_asleep && s->first)
+        pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->mutex);
+}
+
 static size_t wait_for_batch(
     struct worker *self, struct db *db, int64_t patience_us, struct send **ret)
 {
@@ -266,8 +278,13 @@ static void *work(void *worker)
 
     connector_init(&connector, db, &s->n_connected);
     while (!is_stopping(s)) {
-        if (!connector_ready(&connector) && !connector_any(&connector))
+        bool ready = connector_ready(&connector);
+        if (!ready && !connector_any(&connector))
             refuse_all(s, ERR_DATABASE_UNAVAILABLE, "there is no connection");
+        if (!ready) {
+            wait_for_connection(s, connector_patience_us(&connector));
+            continue;
+        }
         size_t n_taken = wait_for_batch(self, db, connector_patience_us(&connector), sends);
         if (n_taken == 0)
             continue;
@@ -300,6 +317,7 @@ struct sender *sender_new(
     s->last = &s->first;
     pthread_mutex_init(&s->mutex, NULL);
     cond_init(&s->changed);
+    cond_init(&s->stopped);
     return s;
 }
 
@@ -308,6 +326,7 @@ void sender_free(struct sender *sender)
     if (!sender)
         return;
     users_free(sender->users);
+    pthread_cond_destroy(&sender->stopped);
     pthread_cond_destroy(&sender->changed);
     pthread_mutex_destroy(&sender->mutex);
     free(sender);
@@ -340,6 +359,7 @@ void sender_stop(struct sender *sender)
     pthread_mutex_lock(&sender->mutex);
     sender->stopping = true;
     pthread_cond_broadcast(&sender->changed);
+    pthread_cond_broadcast(&sender->stopped);
     pthread_mutex_unlock(&sender->mutex);
     refuse_all(sender, ERR_SHUTTING_DOWN, "the server is stopping");
     for (size_t i = 0; i < sender->n_workers; i++)

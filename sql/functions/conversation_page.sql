@@ -1,0 +1,86 @@
+-- duet.conversation_page: what there is between a user and each of p_peer, as conversations are shown; pinned ones
+-- first, then by their newest message. For conversation_get and conversation_list.
+--
+-- The last message is the newest one that was sent with update_recents, is not removed or expired, and came after
+-- p_owner has removed the conversation from the list. Peers who were deleted are left out.
+--
+-- retry    safe: reads only
+-- locks    none
+-- indexes  app_user_pkey, contact_pkey, mailbox_peer
+create or replace function duet.conversation_page(
+    p_owner bigint,
+    p_peer bigint[],
+    p_now timestamptz
+)
+returns table (
+    peer text,
+    peer_profile_nick text,
+    peer_profile_avatar_url text,
+    last_message_id_receiver bigint,
+    last_message_id_receiver_seq bigint,
+    last_message_id_sender bigint,
+    last_message_id_sender_seq bigint,
+    last_message_id_sent_at timestamptz,
+    last_message_id_nonce bigint,
+    last_message_from text,
+    last_message_to text,
+    last_message_kind text,
+    last_message_elements text,
+    last_message_custom_data text,
+    last_message_sent_at timestamptz,
+    last_message_sent_by text,
+    last_message_sender_profile_nick text,
+    last_message_sender_profile_avatar_url text,
+    last_message_sender_profile_deleted boolean,
+    last_message_state text,
+    last_message_edited_at timestamptz,
+    unread bigint,
+    read_up_to timestamptz,
+    peer_read_up_to timestamptz,
+    pinned boolean,
+    muted boolean
+)
+language plpgsql stable
+set search_path = duet, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    v_horizon constant timestamptz := message_horizon(p_now);
+begin
+    return query
+    select
+        u.user_id, u.nick, u.avatar_url,
+        e.id_receiver, e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
+        case when e.outgoing then o.user_id when not e.outgoing then u.user_id end,
+        case when e.outgoing then u.user_id when not e.outgoing then o.user_id end,
+        e.kind, e.elements, e.custom_data, e.sent_at, e.sent_by,
+        case when e.outgoing then o.nick else u.nick end,
+        case when e.outgoing then o.avatar_url else u.avatar_url end,
+        false,
+        e.state, e.edited_at,
+        n.unread, c.read_at, c.peer_read_at, coalesce(c.pinned, false), coalesce(c.muted, false)
+    from unnest(p_peer) as p(peer)
+    join app_user as u on u.user_no = p.peer
+    join app_user as o on o.user_no = p_owner
+    left join contact as c on c.owner = p_owner and c.peer = p.peer
+    left join lateral (
+        select m.*
+        from message_entry as m
+        where m.owner = p_owner and m.peer = p.peer and m.seq > coalesce(c.hidden_seq, 0)
+          and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
+          and m.is_message and m.options & 36 = 4
+          and (m.expires_at is null or m.expires_at > p_now)
+        order by m.seq desc
+        limit 1
+    ) as e on true
+    cross join lateral conversation_unread(
+        p_owner, p.peer, coalesce(c.read_seq, 0), v_horizon, p_now
+    ) as n
+    order by coalesce(c.pinned, false) desc, e.seq desc nulls last, u.user_id;
+end
+$$;
