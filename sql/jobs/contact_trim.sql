@@ -1,5 +1,5 @@
 -- duet.job_contact_trim: take conversations beyond the newest recent_contacts from the lists of all users.
--- Pinned ones stay. A new message brings a conversation back. No row of contact is removed: sending relies
+-- Pinned ones stay, and do not count. A new message brings a conversation back. No row of contact is removed: sending relies
 -- on them.
 --
 -- Goes through the mailboxes by and by; job.place says where to go on.
@@ -49,13 +49,15 @@ begin
 
         with conversation as (
             select c.peer, c.pinned, l.seq,
-                   row_number() over (order by c.pinned desc, l.seq desc) as rank
+                   row_number() over (partition by c.pinned order by l.seq desc) as rank
             from contact as c
             cross join lateral (
                 select m.seq
                 from mailbox as m
                 where m.owner = c.owner and m.peer = c.peer and m.kind < 16
+                  and m.options & 36 = 4 and not m.deleted
                   and m.sent_at >= message_horizon(p_now) and m.sent_at < p_now + interval '1 day'
+                  and (m.expires_at is null or m.expires_at > p_now)
                 order by m.seq desc
                 limit 1
             ) as l
