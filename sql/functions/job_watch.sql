@@ -1,4 +1,4 @@
--- duet.job_watch: what a server looks at every half a minute: the jobs that are overdue for two minutes, a row for
+-- duet.job_watch: what a server looks at every half a minute: the jobs that are overdue for three minutes, a row for
 -- each. pg_cron would have made up for them by then, so it seems not to be there. With each row, or with one of
 -- no job, what the server's metrics show.
 --
@@ -21,7 +21,7 @@ begin
         partition_days_ahead(p_now)
     from (values (true)) as one(row)
     left join lateral (
-        select s.name, s.next_run_at from state as s where s.next_run_at < p_now - interval '2 minutes'
+        select s.name, s.next_run_at from state as s where s.next_run_at < p_now - interval '3 minutes'
     ) as d on true
     order by d.next_run_at, d.name;
 end
