@@ -47,7 +47,8 @@ struct metrics {
     atomic_uint_least64_t database_errors;
     atomic_uint_least64_t database_connects;
     atomic_uint_least64_t batches_split;
-    atomic_uint_least64_t refused_full; /* 503 because a queue was full */
+    atomic_uint_least64_t notifications_delivered; /* entries that this server has written */
+    atomic_uint_least64_t refused_full;            /* 503 because a queue was full */
     atomic_uint_least64_t jobs_performed;
     atomic_int_least64_t jobs_late; /* these three as they were seen last */
     atomic_int_least64_t partition_default_rows;

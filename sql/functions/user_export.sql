@@ -176,16 +176,18 @@ begin
                 case when m.outgoing then o.user_id else p.user_id end,
                 case when m.outgoing then p.user_id else o.user_id end,
                 case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end,
-                m.elements, m.custom_data, m.sent_at, m.sent_by,
+                coalesce(m.elements, n.elements), coalesce(m.custom_data, n.custom_data), m.sent_at, m.sent_by,
                 coalesce(case when m.outgoing then o.nick else p.nick end, ''),
                 coalesce(case when m.outgoing then o.avatar_url else p.avatar_url end, ''),
                 case when m.outgoing then o.user_no else p.user_no end is null,
-                case when m.recalled then 'recalled' else 'sent' end, m.edited_at
+                case when m.recalled or n.state = 'recalled' then 'recalled' else 'sent' end, m.edited_at
             from kept_entry(
                 v_owner, coalesce(nullif(v_key, ''), '0')::bigint, v_last_seq, p_limit, p_now
             ) as m
             left join app_user as p on p.user_no = m.peer
             left join app_user as o on o.user_no = m.owner
+            left join notification as n
+                on n.notification_no = case when m.kind in (2, 3) and m.elements is null then m.target_seq end
             order by m.seq;
         when 7 then
             open v_page for

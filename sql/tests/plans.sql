@@ -73,6 +73,35 @@ select diag(pg_temp.plan_of_allocation()) where not pg_temp.locks_in_order();
 select ok(pg_temp.plan_of_allocation() ~ 'CTE Scan on need\n->  Index Scan using mailbox_head_pkey',
     'with many users, one probe for each of the batch');
 
+-- ---- a notification locks them in the same order ----
+
+create temporary table delivery as
+select replace(substring(prosrc from 'with need as.*?returning h.owner, h.last_seq'), 'v_owner', '$1')
+    || ') select * from head' as statement
+from pg_proc where oid = 'duet.notification_deliver'::regproc;
+
+create function pg_temp.plan_of_delivery() returns text
+language plpgsql
+set search_path = duet, pg_temp
+as $$
+declare
+    v_plan text;
+begin
+    perform pg_temp.set_as('duet.notification_deliver');
+    execute 'prepare delivery (bigint[]) as ' || (select statement from delivery);
+    select string_agg(regexp_replace(line, '^ +', ''), E'\n') into v_plan
+    from pg_temp.explain($e$execute delivery ('{4,2,3}')$e$) as line;
+    deallocate delivery;
+    return v_plan;
+end
+$$;
+
+select ok(pg_temp.plan_of_delivery() ~ (
+    'CTE need\n->  Sort\n(.*\n)*CTE head\n->  Update on mailbox_head h\n->  Nested Loop\n'
+    '->  CTE Scan on need\n->  Index Scan using mailbox_head_pkey on mailbox_head h\n'),
+    'a notification locks heads in order, by one probe for each of the slice');
+select diag(pg_temp.plan_of_delivery()) where pg_temp.plan_of_delivery() !~ 'CTE Scan on need\n->  Index Scan';
+
 -- ---- a day that starts empty does not stay slow ----
 
 select pg_temp.make_user('t-ann') as ann, pg_temp.make_user('t-bob') as bob \gset

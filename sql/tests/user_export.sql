@@ -116,6 +116,7 @@ select results_eq(
              ('hold'), -- why somebody is held is not the user's to know
              ('mailbox'),
              ('mailbox_head'), -- a number only
+             ('notification_newcomer'), -- for some minutes, of what is in the mailbox
              ('user_tag')$$,
     'every table of what a user owns is in the export');
 

@@ -1,6 +1,7 @@
 -- A mailbox's entries as messages: what names the message, whichever of its two copies this is, and
--- words for what is stored as numbers. What the owner has removed is no message any more, nor is another entry.
--- A projection only, so that conditions reach the indexes of mailbox.
+-- words for what is stored as numbers. What the owner has removed is no message any more, nor is another
+-- entry. The body of a notification is stored once, and fetched for its rows alone. A projection only, so that
+-- conditions reach the indexes of mailbox.
 create or replace view duet.message_entry as
 select
     m.owner,
@@ -17,11 +18,33 @@ select
     m.sent_at as id_sent_at,
     m.nonce as id_nonce,
     case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end as kind,
-    m.elements,
-    m.custom_data,
+    case
+        when m.kind in (2, 3) and m.elements is null
+            then (
+                select case when n.state = 'recalled' then '[]' else n.elements end
+                from duet.notification as n
+                where n.notification_no = m.target_seq
+            )
+        else m.elements
+    end as elements,
+    case
+        when m.kind in (2, 3) and m.elements is null
+            then (
+                select case when n.state <> 'recalled' then n.custom_data end
+                from duet.notification as n
+                where n.notification_no = m.target_seq
+            )
+        else m.custom_data
+    end as custom_data,
     m.sent_at,
     m.sent_by,
-    case when m.recalled then 'recalled' else 'sent' end as state,
+    case
+        when m.recalled then 'recalled'
+        when m.kind in (2, 3) and m.elements is null and (
+            select n.state = 'recalled' from duet.notification as n where n.notification_no = m.target_seq
+        ) then 'recalled'
+        else 'sent'
+    end as state,
     m.edited_at,
     m.kind::integer as kind_no,
     m.options::integer as options,

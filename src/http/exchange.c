@@ -347,7 +347,7 @@ static enum MHD_Result answer(struct exchange *e)
 
     if (e->result != 0)
         return answer_error(e, false);
-    if (reply.status == MHD_HTTP_CREATED && e->op.found)
+    if ((reply.status == MHD_HTTP_CREATED || reply.status == MHD_HTTP_ACCEPTED) && e->op.found)
         reply.status = MHD_HTTP_OK;
     if (operation->stream) {
         reply.content_type = operation->content_type;

@@ -165,6 +165,10 @@ static void print_store(const struct services *s, struct buf *b)
         "Batches tried again one by one because one message made the call fail.",
         (long long)atomic_load(&m->batches_split));
     print_number(
+        b, "duet_notifications_delivered_total", "counter",
+        "Users to whom this server has brought a notification or its recall.",
+        (long long)atomic_load(&m->notifications_delivered));
+    print_number(
         b, "duet_database_errors_total", "counter", "Calls that the database did not answer well.",
         (long long)atomic_load(&m->database_errors));
     print_number(

@@ -359,7 +359,7 @@ def test_a_user_id_that_is_not_utf8_is_refused(refused, encoded):
         ("GET", "/v1/messages", {"POST"}),
         ("PUT", "/v1/messages", {"POST"}),
         ("POST", "/healthz", {"GET", "HEAD"}),
-        ("PATCH", "/v1/messages/x", {"GET", "HEAD"}),
+        ("PUT", "/v1/messages/x", {"GET", "HEAD", "PATCH", "DELETE"}),
     ],
 )
 def test_a_method_that_the_resource_does_not_know_is_refused(api, db, method, path, allow):

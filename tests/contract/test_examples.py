@@ -50,7 +50,17 @@ def world(api):
         "user_delete": {"user": "erin"},  # the others want to go on with alice
         "hold_get": {"user": "bob"},  # alice's is released before
         "erasure_get": {"id": erasure.json["id"]},
+        **{
+            f"notification_{verb}": {"notification": make_notification(api)}
+            for verb in ("get", "cancel", "pause", "resume", "recall")
+        },
     }
+
+
+def make_notification(api):
+    """Its time is far away, lest it runs beside other tests."""
+    later = {"to": {"users": ["bob"]}, "text": "Tea!", "send_at": "2099-01-01T00:00:00Z"}
+    return api.post("/v1/notifications", later).json["id"]
 
 
 def relate(api):
@@ -90,6 +100,8 @@ def test_an_example_request_succeeds(api, world, operation, name, body):
     target = target_of(operation, values)
     reply = api.request(operation.method, target, json=body, headers=headers)
     assert 200 <= reply.status < 300, reply
+    if operation.name == "notification_send":
+        api.delete(f"/v1/notifications/{reply.json['id']}")  # lest it runs beside other tests
 
 
 @pytest.mark.parametrize("operation, name, body", requests())

@@ -185,7 +185,9 @@ def compare(told, promised, as_request):
 
 
 def test_every_route_is_in_the_openapi_file_and_no_other(described):
-    told = {(route["method"], route["path"], route["operation"]) for route in described["routes"]}
+    routes = described["routes"]
+    told = {(route["method"], route["path"], route["operation"]) for route in routes}
+    assert len(told) == len(routes)
     promised = {(one.method, one.path, one.name) for one in OPERATIONS}
     assert told == promised
 
