@@ -76,6 +76,7 @@ const struct operation job_list = {
 struct job_run {
     struct text job;
     bool validate_only;
+    struct text idempotency_key;
 };
 
 static const struct field job_run_fields[] = {
@@ -88,6 +89,7 @@ static const struct field job_run_fields[] = {
         .max = JOB_NAME_BYTES,
         .visible_ascii = true),
     FIELD_BOOL(struct job_run, validate_only, .from = IN_QUERY, .has_fallback = true),
+    FIELD_IDEMPOTENCY_KEY(struct job_run),
     FIELD_END,
 };
 
