@@ -5,7 +5,7 @@
 -- killed between two slices is found by the next one, a minute later, and told as broken off; what its
 -- slices have done stays done.
 --
--- outcome  ok | job_unknown | job_running (somebody else is at it: skipped)
+-- outcome  ok | job_unknown | job_running (somebody else is at it, or has just been: skipped)
 -- retry    safe: each job does what is left to do
 -- locks    an advisory lock of the job for the transaction, for which it does not wait; then the job's own
 -- indexes  job_pkey, job_run_of_job, job_run_pkey
@@ -40,6 +40,12 @@ begin
 
     outcome := 'job_running';
     if not pg_catalog.pg_try_advisory_xact_lock(1146439764, pg_catalog.hashtext('job ' || p_job)) then
+        return;
+    end if;
+    -- Another server may have done it since this one looked.
+    if p_done_by = 'duetd' and p_run is null and not exists (
+        select from duet.job_state(v_now) as s where s.name = p_job and s.next_run_at <= v_now
+    ) then
         return;
     end if;
     select r.run_id, r.started_at + r.took as touched_at into v_open

@@ -90,8 +90,8 @@ select is(pg_temp.runs(), 'pg_cron 20 2000', 'all slices are one run');
 set local test.more = 'yes';
 select run as run from duet.job_perform('test', 'pg_cron', p_now => '2026-03-01 12:18:00Z') \gset
 set local test.more = '';
-select is((select outcome from duet.job_perform('test', 'duetd', p_now => '2026-03-01 12:20:00Z')), 'ok', 'one that was killed is found a minute later');
-select is(pg_temp.runs(), 'pg_cron 20 2000; pg_cron 10 1000 broken off; duetd 10 1000', 'told as broken off, and done again');
+select is((select outcome from duet.job_perform('test', 'request', p_now => '2026-03-01 12:20:00Z')), 'ok', 'one that was killed is found a minute later');
+select is(pg_temp.runs(), 'pg_cron 20 2000; pg_cron 10 1000 broken off; request 10 1000', 'told as broken off, and done again');
 
 -- Two at once.
 select results_eq(
