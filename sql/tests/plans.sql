@@ -188,5 +188,19 @@ from audit_plan where filter <> 'nothing';
 select diag(plan) from audit_plan
 where plan ~ '->  (Sort|Seq Scan|Bitmap)' or (filter <> 'nothing' and plan !~ ('Index Cond: [^\n]*\m' || filter || ' ='));
 
+-- ---- unread messages and conversations are looked up by peer ----
+
+select pg_temp.set_as('duet.unread_get') is not null as set \g /dev/null
+create temporary table unread_plan as
+select line from pg_temp.explain($e$
+    select * from duet.contact as c
+    cross join lateral duet.conversation_unread(1, c.peer, c.read_seq, now() - interval '7 days', now()) as n
+    where c.owner = 1$e$) as line;
+select is_empty($$select line from unread_plan where line ~ '->  (Sort|Seq Scan|Bitmap)|Function Scan'$$,
+    'counting unread messages is taken up into the statement, and sorts nothing');
+select ok(bool_or(line ~ 'Index Scan Backward using mailbox_p[0-9_]+_owner_peer_seq_idx'), 'it reads one peer''s entries')
+from unread_plan;
+select diag(line) from unread_plan where not exists (select from unread_plan where line ~ 'Backward using .*peer_seq');
+
 select * from finish();
 rollback;
