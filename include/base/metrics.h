@@ -49,6 +49,10 @@ struct metrics {
     atomic_uint_least64_t batches_split;
     atomic_uint_least64_t notifications_delivered; /* entries that this server has written */
     atomic_uint_least64_t refused_full;            /* 503 because a queue was full */
-    atomic_int_least64_t body_bytes;               /* of bodies that are arriving */
-    atomic_int_least64_t in_flight;                /* requests begun and not yet completed */
+    atomic_uint_least64_t jobs_performed;
+    atomic_int_least64_t jobs_late; /* these three as they were seen last */
+    atomic_int_least64_t partition_default_rows;
+    atomic_int_least64_t partition_days_ahead;
+    atomic_int_least64_t body_bytes; /* of bodies that are arriving */
+    atomic_int_least64_t in_flight;  /* requests begun and not yet completed */
 };

@@ -1,4 +1,4 @@
--- duet.partition_make: make the partitions of mailbox for today and the next 14 days, and those of
+-- duet.partition_make: make the partitions of mailbox for today and the next 7 days, and those of
 -- audit_entry for this week and the next 4. Returns how many days ahead mailbox has then.
 --
 -- Also for the server, where pg_cron is not there or has stopped. Makes and never drops: dropping takes
@@ -22,7 +22,7 @@ begin
         'duet.mailbox',
         array(
             select pg_catalog.date_trunc('day', p_now) + d * interval '1 day'
-            from pg_catalog.generate_series(0, 14) as d
+            from pg_catalog.generate_series(0, 7) as d
         ),
         p_analyze := false
     );

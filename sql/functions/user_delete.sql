@@ -3,10 +3,10 @@
 --
 -- Where the user is gone already, and nobody has the id now, the receipt is that of the last time.
 --
--- outcome  ok | user_unknown
+-- outcome  ok | user_unknown | user_held (under a legal hold)
 -- retry    safe
 -- locks    the user's row, then the head of the user's mailbox
--- indexes  app_user_user_id_key, app_user_pkey, mailbox_head_pkey, erasure_user_id
+-- indexes  app_user_user_id_key, app_user_pkey, hold_pkey, mailbox_head_pkey, erasure_user_id
 create or replace function duet.user_delete(
     p_user text,
     out outcome text,
@@ -26,6 +26,10 @@ declare
 begin
     select u.user_no into v_user_no from app_user as u where u.user_id = p_user for update;
     if found then
+        if exists (select from hold as h where h.owner = v_user_no) then
+            outcome := 'user_held';
+            return;
+        end if;
         perform mailbox_lock(array[v_user_no]);
         delete from mailbox_head as h where h.owner = v_user_no;
         delete from app_user as u where u.user_no = v_user_no;

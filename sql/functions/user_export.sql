@@ -8,13 +8,14 @@
 -- one, so that an export ends while messages arrive.
 --
 -- `rest` is a JSON object with what the line says beside its type. An entry that is a message has the
--- message's columns, too. What can no longer be read is not told.
+-- message's columns, too. What can no longer be read is not told, but of one who
+-- is under a legal hold.
 --
 -- outcome  ok | user_unknown (also when the user is deleted between two calls)
 -- retry    safe: reads only
 -- locks    none
 -- indexes  app_user_user_id_key, app_user_pkey, mailbox_head_pkey, user_tag_pkey, contact_pkey,
---          friend_group_pkey, friend_request_pkey, mailbox_pkey, audit_entry_on_behalf_of
+--          friend_group_pkey, friend_request_pkey, those of kept_entry, audit_entry_on_behalf_of
 create or replace function duet.user_export(
     p_user text,
     p_cursor text,
@@ -60,7 +61,6 @@ as $$
 -- @plpgsql_check_options: other_warnings = false
 declare
     v_at constant jsonb := p_cursor::jsonb;
-    v_horizon constant timestamptz := message_horizon(p_now);
     v_owner bigint;
     v_created_at timestamptz;
     v_last_seq bigint;
@@ -181,18 +181,14 @@ begin
                 coalesce(case when m.outgoing then o.avatar_url else p.avatar_url end, ''),
                 case when m.outgoing then o.user_no else p.user_no end is null,
                 case when m.recalled or n.state = 'recalled' then 'recalled' else 'sent' end, m.edited_at
-            from mailbox as m
+            from kept_entry(
+                v_owner, coalesce(nullif(v_key, ''), '0')::bigint, v_last_seq, p_limit, p_now
+            ) as m
             left join app_user as p on p.user_no = m.peer
             left join app_user as o on o.user_no = m.owner
             left join notification as n
                 on n.notification_no = case when m.kind in (2, 3) and m.elements is null then m.target_seq end
-            where m.owner = v_owner and m.seq > coalesce(nullif(v_key, ''), '0')::bigint
-              and m.seq <= v_last_seq
-              and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
-              and (m.expires_at is null or m.expires_at > p_now)
-              and not m.deleted
-            order by m.seq
-            limit p_limit;
+            order by m.seq;
         when 7 then
             open v_page for
             select

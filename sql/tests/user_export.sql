@@ -112,7 +112,9 @@ select results_eq(
       order by 1$$,
     $$values ('app_user' collate "C"), ('contact'),
              ('erasure'), -- of users who are no more
-             ('friend_group'), ('friend_request'), ('mailbox'),
+             ('friend_group'), ('friend_request'), ('held_entry'),
+             ('hold'), -- why somebody is held is not the user's to know
+             ('mailbox'),
              ('mailbox_head'), -- a number only
              ('notification_newcomer'), -- for some minutes, of what is in the mailbox
              ('user_tag')$$,

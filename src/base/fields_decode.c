@@ -403,9 +403,10 @@ static void decode_text_value(
         *(struct text *)ret = t;
         return;
     case FIELD_KIND_BOOL:
-        if (!text_equal(t, TEXT("true")) && !text_equal(t, TEXT("false")))
+        /* The name alone says it, too: `?verbose`. */
+        if (t.len && !text_equal(t, TEXT("true")) && !text_equal(t, TEXT("false")))
             WRONG(d, place, "must be true or false");
-        *(bool *)ret = text_equal(t, TEXT("true"));
+        *(bool *)ret = !text_equal(t, TEXT("false"));
         return;
     case FIELD_KIND_INT:
         if (!text_to_i64(t, &number)) {

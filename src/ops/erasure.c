@@ -61,7 +61,7 @@ const struct operation user_delete = {
     .audit = true,
     .in = FIELDS(user_delete_fields, struct user_delete),
     .out = FIELDS(erasure_fields, struct erasure),
-    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_USER_HELD, ERR_NONE},
 };
 
 /* ---- erasure_get ---- */

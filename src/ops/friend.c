@@ -262,6 +262,7 @@ static const struct fields friend_import_item_fields =
 struct friend_import {
     struct text user;
     struct list friends;
+    struct text idempotency_key;
 };
 
 static const struct field friend_import_fields[] = {
@@ -273,6 +274,7 @@ static const struct field friend_import_fields[] = {
         .min = 1,
         .max = 100,
         .of = &friend_import_item_fields),
+    FIELD_IDEMPOTENCY_KEY(struct friend_import),
     FIELD_END,
 };
 

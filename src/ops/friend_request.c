@@ -15,6 +15,7 @@ struct friend_request_make {
     struct text to;
     struct text text;
     struct text remark;
+    struct text idempotency_key;
 };
 
 static const struct field friend_request_make_fields[] = {
@@ -22,6 +23,7 @@ static const struct field friend_request_make_fields[] = {
     FIELD_TEXT(struct friend_request_make, to, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_TEXT(struct friend_request_make, text, .max = REQUEST_TEXT_BYTES, .multiline = true),
     FIELD_TEXT(struct friend_request_make, remark, .max = FRIEND_REMARK_BYTES),
+    FIELD_IDEMPOTENCY_KEY(struct friend_request_make),
     FIELD_END,
 };
 
@@ -133,14 +135,16 @@ const struct operation friend_request_list = {
 
 /* ---- friend_request_accept ---- */
 
-struct friend_request_pair {
+struct friend_request_answer {
     struct text user;
     struct text peer;
+    struct text idempotency_key;
 };
 
-static const struct field friend_request_pair_fields[] = {
-    FIELD_USER(struct friend_request_pair),
-    FIELD_PEER(struct friend_request_pair),
+static const struct field friend_request_answer_fields[] = {
+    FIELD_USER(struct friend_request_answer),
+    FIELD_PEER(struct friend_request_answer),
+    FIELD_IDEMPOTENCY_KEY(struct friend_request_answer),
     FIELD_END,
 };
 
@@ -148,7 +152,7 @@ const struct operation friend_request_accept = {
     .name = "friend_request_accept",
     .lane = LANE_READER,
     .audit = true,
-    .in = FIELDS(friend_request_pair_fields, struct friend_request_pair),
+    .in = FIELDS(friend_request_answer_fields, struct friend_request_answer),
     .out = FIELDS(friend_list_of_fields, struct friend),
     .refuses =
         (const enum err_code[]){
@@ -161,16 +165,27 @@ const struct operation friend_request_reject = {
     .name = "friend_request_reject",
     .lane = LANE_READER,
     .audit = true,
-    .in = FIELDS(friend_request_pair_fields, struct friend_request_pair),
+    .in = FIELDS(friend_request_answer_fields, struct friend_request_answer),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_FRIEND_REQUEST_UNKNOWN, ERR_NONE},
 };
 
 /* ---- friend_request_delete ---- */
 
+struct friend_request_delete {
+    struct text user;
+    struct text peer;
+};
+
+static const struct field friend_request_delete_fields[] = {
+    FIELD_USER(struct friend_request_delete),
+    FIELD_PEER(struct friend_request_delete),
+    FIELD_END,
+};
+
 const struct operation friend_request_delete = {
     .name = "friend_request_delete",
     .lane = LANE_READER,
     .audit = true,
-    .in = FIELDS(friend_request_pair_fields, struct friend_request_pair),
+    .in = FIELDS(friend_request_delete_fields, struct friend_request_delete),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };

@@ -35,12 +35,14 @@ const struct operation health_get = {
 struct ready_check {
     struct text name;
     bool ok;
+    bool needed;
     struct text detail;
 };
 
 static const struct field ready_check_list[] = {
     FIELD_TEXT(struct ready_check, name),
     FIELD_BOOL(struct ready_check, ok),
+    FIELD_BOOL(struct ready_check, needed),
     FIELD_TEXT(struct ready_check, detail),
     FIELD_END,
 };
@@ -50,6 +52,15 @@ static const struct fields ready_check_fields = FIELDS(ready_check_list, struct 
 struct ready {
     struct text status;
     struct list checks;
+};
+
+struct ready_get {
+    bool verbose;
+};
+
+static const struct field ready_get_fields[] = {
+    FIELD_BOOL(struct ready_get, verbose, .from = IN_QUERY, .has_fallback = true),
+    FIELD_END,
 };
 
 static const struct field ready_fields[] = {
@@ -73,7 +84,7 @@ static int ready_get_run(struct op *op)
         return -1;
     const struct ready_check *checks = out->checks.items;
     for (size_t i = 0; i < out->checks.n_items; i++)
-        if (!checks[i].ok)
+        if (checks[i].needed && !checks[i].ok)
             return err_set(
                 op->err, ERR_NOT_READY, "%.*s: %.*s", TEXT_ARG(checks[i].name),
                 TEXT_ARG(checks[i].detail));
@@ -86,6 +97,7 @@ const struct operation ready_get = {
     .lane = LANE_READER,
     .check = ready_get_check,
     .run = ready_get_run,
+    .in = FIELDS(ready_get_fields, struct ready_get),
     .out = FIELDS(ready_fields, struct ready),
     .refuses = (const enum err_code[]){ERR_NOT_READY, ERR_NONE},
 };
@@ -162,6 +174,19 @@ static void print_store(const struct services *s, struct buf *b)
     print_number(
         b, "duet_database_connects_total", "counter", "Connections made to the database.",
         (long long)atomic_load(&m->database_connects));
+    print_number(
+        b, "duet_jobs_late", "gauge", "Scheduled jobs that are overdue or have failed.",
+        (long long)atomic_load(&m->jobs_late));
+    print_number(
+        b, "duet_jobs_performed_total", "counter",
+        "Jobs that this server did because pg_cron had not.",
+        (long long)atomic_load(&m->jobs_performed));
+    print_number(
+        b, "duet_partition_days_ahead", "gauge", "Days for which mailboxes have partitions.",
+        (long long)atomic_load(&m->partition_days_ahead));
+    print_number(
+        b, "duet_partition_default_rows", "gauge", "Rows in default partitions; should be 0.",
+        (long long)atomic_load(&m->partition_default_rows));
     print_number(
         b, "duet_database_up", "gauge", "1 when the database was reached at the last try.",
         store_is_available(s->store));

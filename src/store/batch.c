@@ -294,7 +294,7 @@ static const struct statement partition_make = {
     .n_types = 0,
 };
 
-/* A day without a partition takes no messages (23514). Days are made two weeks ahead, so this is
+/* A day without a partition takes no messages (23514). Days are made a week ahead, so this is
  * for a database whose scheduled jobs have not run for that long. */
 static bool make_missing_partition(struct batch *b)
 {

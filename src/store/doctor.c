@@ -33,8 +33,8 @@ static const struct examination {
      "pg_extension"
      " where extname = 'pg_partman'"},
     {"pg_cron", WARN,
-     "select count(*) = 1, coalesce('version ' || max(extversion), 'not installed: see that"
-     " partitions are made by other means') from pg_extension where extname = 'pg_cron'"},
+     "select count(*) = 1, coalesce('version ' || max(extversion), 'not installed: its jobs"
+     " are left to duetd') from pg_extension where extname = 'pg_cron'"},
     {"role", BAD,
      "select count(*) = 1, case count(*) when 1 then 'duet_server is there' else 'duet_server is "
      "missing'"
@@ -43,6 +43,17 @@ static const struct examination {
      "select coalesce(bool_and(ok), false), coalesce(string_agg(name || ': ' || detail, '; '), "
      "'none')"
      " from duet.ready_get()"},
+    {"watch", WARN,
+     "select coalesce(bool_and(ok), false), coalesce(string_agg(name || ': ' || detail, '; '), "
+     "'none')"
+     " from duet.ready_get(true) where not needed"},
+    {"jobs", WARN,
+     "select coalesce(r.done_by = 'pg_cron', false), case r.done_by when 'pg_cron' then"
+     " 'pg_cron is at work' when 'duetd' then 'duetd is at work, in place of pg_cron'"
+     " else 'none has run yet' end || coalesce('; last at ' || to_char(r.started_at at time zone"
+     " 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC: ' || r.job, '')"
+     " from (values (true)) as one(row) left join lateral (select * from duet.job_run"
+     " where done_by <> 'request' order by run_id desc limit 1) as r on true"},
 };
 
 static const char *const words[] = {"ok", "warn", "bad"};

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "store/batch.h"
 #include "store/call.h"
+#include "store/jobs.h"
 #include "store/notifier.h"
 #include "store/readers.h"
 #include "store/rows.h"
@@ -24,6 +25,7 @@ struct store {
     size_t n_operations;
     struct sender *sender;
     struct readers *readers;
+    struct jobs *jobs;
     struct notifier *notifier;
 };
 
@@ -114,7 +116,8 @@ static int check_version(struct db *db, char *why, size_t why_size)
 
 static int check_calls(struct store *store, struct db *db, char *why, size_t why_size)
 {
-    if (batch_check(db, why, why_size) != 0 || notifier_check(db, why, why_size) != 0)
+    if (batch_check(db, why, why_size) != 0 || jobs_check(db, why, why_size) != 0 ||
+        notifier_check(db, why, why_size) != 0)
         return -1;
     for (size_t i = 0; i < store->n_operations; i++)
         if (store->by_index[i] && call_check(db, store->by_index[i], why, why_size) != 0)
@@ -172,9 +175,10 @@ int store_open(
     }
     store->sender = sender_new(borrows, &store->config, borrows_metrics);
     store->readers = readers_new(borrows, &store->config, borrows_metrics, store->by_index);
+    store->jobs = jobs_new(borrows, &store->config, borrows_metrics);
     store->notifier = notifier_new(&store->config, borrows_metrics);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0 ||
-        notifier_start(store->notifier) != 0) {
+        jobs_start(store->jobs) != 0 || notifier_start(store->notifier) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
         store_stop(store);
         store_free(store);
@@ -193,6 +197,8 @@ void store_stop(struct store *store)
         sender_stop(store->sender);
     if (store && store->readers)
         readers_stop(store->readers);
+    if (store && store->jobs)
+        jobs_stop(store->jobs);
 }
 
 void store_free(struct store *store)
@@ -202,6 +208,7 @@ void store_free(struct store *store)
     notifier_free(store->notifier);
     sender_free(store->sender);
     readers_free(store->readers);
+    jobs_free(store->jobs);
     arena_free(store->arena);
     free(store);
 }

@@ -115,8 +115,10 @@ def test_what_the_request_had_no_time_for_is_removed_by_the_job(api, ann, bob, c
     begun = api.get(f"/v1/erasures/{receipt}").json
     assert (begun["removed"], begun["finished_at"]) == ({"app_user": 1, "mailbox_head": 1}, None)
     with psycopg.connect(cluster.url("duet_owner"), autocommit=True) as owner:
-        owner.execute("call duet.job_erasure_continue()")
-    ended = api.get(f"/v1/erasures/{receipt}").json
+        ended = begun
+        while ended["finished_at"] is None:  # it is skipped where pg_cron is at it
+            owner.execute("call duet.job_work('erasure_continue')")
+            ended = api.get(f"/v1/erasures/{receipt}").json
     assert (ended["removed"]["mailbox"], ended["finished_at"] is None) == (3, False)
 
 

@@ -44,9 +44,11 @@ def world(api):
         assert api.put(f"/v1/users/{name}", {}).status in (200, 201)
     erasure = api.delete("/v1/users/frank")
     assert erasure.status == 200
+    assert api.put("/v1/users/bob/hold", {"reason": "Case 4711"}).status in (200, 201)
     return {
         "id": sent.json["id"],  # the example's own id names a message elsewhere
         "user_delete": {"user": "erin"},  # the others want to go on with alice
+        "hold_get": {"user": "bob"},  # alice's is released before
         "erasure_get": {"id": erasure.json["id"]},
         **{
             f"notification_{verb}": {"notification": make_notification(api)}

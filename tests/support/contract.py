@@ -191,7 +191,7 @@ class Contract:
             "title": error["title"],
             "type": f"/problems/{problem['code']}",
             "request_id": reply.headers["X-Request-Id"],
-            "retryable": error["status"] in (429, 503),
+            "retryable": error["status"] in (429, 503) or code == "idempotency_key_in_use",
         }
         assert reply.status == error["status"], f"{told} with {problem['code']}"
         differing = {name: problem[name] for name in expected if problem[name] != expected[name]}

@@ -1,0 +1,29 @@
+-- duet.held_keep: copy a held user's entries aside as they are: of the mailboxes of held users, those of the time
+-- from p_since until p_until, and where p_expired is given only messages that have expired by then.
+--
+-- retry    safe: what is kept already stays as it was kept first
+-- locks    none that others wait for
+-- indexes  hold_pkey, mailbox_pkey (owner, seq), held_entry_pkey
+create or replace function duet.held_keep(
+    p_since timestamptz,
+    p_until timestamptz,
+    p_expired timestamptz default null
+)
+returns void
+language sql
+set search_path = duet, pg_temp
+as $$
+    insert into held_entry (
+        owner, seq, sent_at, peer, peer_seq, nonce, expires_at, edited_at, kind, options, outgoing, recalled,
+        sent_by, client_id, elements, custom_data, push, deleted, target_seq, target_at, details
+    )
+    select
+        m.owner, m.seq, m.sent_at, m.peer, m.peer_seq, m.nonce, m.expires_at, m.edited_at, m.kind, m.options,
+        m.outgoing, m.recalled, m.sent_by, m.client_id, m.elements, m.custom_data, m.push, m.deleted,
+        m.target_seq, m.target_at, m.details
+    from hold as h
+    join mailbox as m on m.owner = h.owner
+    where m.sent_at >= p_since and m.sent_at < p_until
+      and (p_expired is null or (m.expires_at <= p_expired and m.elements is not null))
+    on conflict (owner, seq) do nothing
+$$;

@@ -1,0 +1,126 @@
+"""pg_cron does the jobs; where it is not there, duetd does."""
+
+import time
+
+import psycopg
+
+from support.server import run_duetd
+
+
+def last_runs(connection):
+    return dict(
+        connection.execute(
+            "select distinct on (job) job, done_by from duet.job_run"
+            " where error is null and finished_at is not null order by job, run_id desc"
+        ).fetchall()
+    )
+
+
+def jobs_of(connection):
+    return {name for name, in connection.execute("select name from duet.job").fetchall()}
+
+
+def wait_for(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def forget_runs(connection):
+    """All jobs are overdue: they have never run, and are old."""
+    connection.execute("delete from duet.job_run")
+    connection.execute("update duet.job set made_at = now() - interval '1 day'")
+
+
+def doctor(cluster, keys_file):
+    done = run_duetd(
+        "doctor", DUET_DATABASE_URL=cluster.url(), DUET_KEYS_FILE=str(keys_file), timeout=60
+    )
+    return {line.split()[1]: line for line in done.stdout.splitlines()}
+
+
+def test_on_a_fresh_database_pg_cron_runs_every_job_within_two_minutes(
+    start_cluster, start_server, client_of, keys_file
+):
+    cluster = start_cluster()
+    server = start_server(DUET_DATABASE_URL=cluster.url("duet_server"))
+    api = client_of(server)
+
+    def all_ran():
+        return all("last_run" in job for job in api.get("/v1/jobs").json["items"])
+
+    wait_for(all_ran, 130)
+    jobs = api.get("/v1/jobs").json["items"]
+    assert {job["last_run"]["done_by"] for job in jobs} == {"pg_cron"}
+    assert {job["last_run"]["error"] for job in jobs} == {None}
+    assert not any(job["late"] for job in jobs)
+    assert "pg_cron is at work" in doctor(cluster, keys_file)["jobs"]
+
+
+def test_without_pg_cron_duetd_runs_every_job(start_cluster, start_server, client_of, keys_file):
+    cluster = start_cluster()
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("alter system set shared_preload_libraries = 'plpgsql'")
+    cluster.stop()
+    cluster.start()
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        assert connection.execute(
+            "select count(*) from pg_stat_activity where backend_type like 'pg_cron%'"
+        ).fetchone() == (0,)
+        forget_runs(connection)
+        server = start_server(
+            DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
+        )
+        everybody = {job: "duetd" for job in jobs_of(connection)}
+        wait_for(lambda: last_runs(connection) == everybody, 20)
+        api = client_of(server)
+        server.wait_until(
+            lambda: "\nduet_jobs_late 0\n" in api.get("/metrics", token=None).text,
+            what="no job being late",
+        )
+        assert "\nduet_jobs_performed_total 0\n" not in api.get("/metrics", token=None).text
+        assert "duetd is at work" in doctor(cluster, keys_file)["jobs"]
+
+
+def test_of_several_servers_one_does_a_job(start_cluster, start_server):
+    cluster = start_cluster()
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("update cron.job set active = false")
+        forget_runs(connection)
+        for _ in range(3):
+            start_server(DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1)
+        everybody = {job: "duetd" for job in jobs_of(connection)}
+        wait_for(lambda: last_runs(connection) == everybody, 20)
+        counts = connection.execute(
+            "select job, count(*) from duet.job_run where job <> 'erasure_continue' group by job"
+        ).fetchall()
+        assert {n for _, n in counts} == {1}
+
+
+def test_while_pg_cron_works_duetd_keeps_out(start_server, api, db):
+    server = start_server(DUET_JOB_WATCH_SECONDS=1)
+    time.sleep(3)
+    assert not [entry for entry in server.log if entry["event"] == "job_performed"]
+
+
+def test_a_server_stops_in_time_while_a_job_runs(start_cluster, start_server):
+    cluster = start_cluster()
+    with psycopg.connect(cluster.url()) as holder, psycopg.connect(
+        cluster.url(), autocommit=True
+    ) as connection:
+        connection.execute("update cron.job set active = false")
+        forget_runs(connection)
+        holder.execute("lock table duet.friend_request in access exclusive mode")
+        server = start_server(
+            DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
+        )
+        wait_for(
+            lambda: connection.execute(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            ).fetchone()[0],
+            20,
+        )
+        begun = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begun < 12
