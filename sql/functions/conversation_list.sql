@@ -50,6 +50,7 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_sort = off
 as $$
 #variable_conflict use_column
 declare
@@ -108,11 +109,11 @@ begin
             cross join lateral (
                 select m.seq
                 from message_entry as m
-                where m.owner = v_owner and m.peer = c.peer and m.seq > c.hidden_seq
+                where m.owner = v_owner and m.peer <= c.peer and (m.peer, m.seq) > (c.peer, c.hidden_seq)
                   and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
                   and m.is_message and m.options & 36 = 4
                   and (m.expires_at is null or m.expires_at > p_now)
-                order by m.seq desc
+                order by m.peer desc, m.seq desc -- as in conversation_unread
                 limit 1
             ) as e
             order by e.seq desc

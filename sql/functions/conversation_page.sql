@@ -47,6 +47,7 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_sort = off
 as $$
 #variable_conflict use_column
 declare
@@ -71,11 +72,11 @@ begin
     left join lateral (
         select m.*
         from message_entry as m
-        where m.owner = p_owner and m.peer = p.peer and m.seq > coalesce(c.hidden_seq, 0)
+        where m.owner = p_owner and m.peer <= p.peer and (m.peer, m.seq) > (p.peer, coalesce(c.hidden_seq, 0))
           and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
           and m.is_message and m.options & 36 = 4
           and (m.expires_at is null or m.expires_at > p_now)
-        order by m.seq desc
+        order by m.peer desc, m.seq desc -- as in conversation_unread
         limit 1
     ) as e on true
     cross join lateral conversation_unread(

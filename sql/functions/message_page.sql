@@ -4,7 +4,7 @@
 -- The order is that of days (of UTC), within a day that of numbers: what was imported lies on its own day, with
 -- numbers of today. No message changes its place, so none is skipped or repeated while others are added. A day is a
 -- partition, and read by itself. There is one statement for each shape, for each wants another index or direction,
--- and none may be led to sort.
+-- and none may be led to sort. A peer is asked for as in conversation_unread.
 --
 -- retry    safe: reads only
 -- locks    none
@@ -48,18 +48,18 @@ begin
         if p_peer is not null and p_newest_first then
             return query
             select e.* from message_entry as e
-            where e.owner = p_owner and e.peer = p_peer and e.seq < v_beyond_seq
+            where e.owner = p_owner and e.peer >= p_peer and (e.peer, e.seq) < (p_peer, v_beyond_seq)
               and e.sent_at >= v_since and e.sent_at < v_until
               and e.is_message and (e.expires_at is null or e.expires_at > p_now)
-            order by e.seq desc
+            order by e.peer desc, e.seq desc
             limit v_left;
         elsif p_peer is not null then
             return query
             select e.* from message_entry as e
-            where e.owner = p_owner and e.peer = p_peer and e.seq > v_beyond_seq
+            where e.owner = p_owner and e.peer <= p_peer and (e.peer, e.seq) > (p_peer, v_beyond_seq)
               and e.sent_at >= v_since and e.sent_at < v_until
               and e.is_message and (e.expires_at is null or e.expires_at > p_now)
-            order by e.seq
+            order by e.peer, e.seq
             limit v_left;
         elsif p_newest_first then
             return query

@@ -152,6 +152,11 @@ select pg_temp.set_as('duet.message_page') is not null as set \g /dev/null
 select is_empty(
     $$select line from page, pg_temp.explain(statement) as line where line ~ '->  (Sort|Seq Scan|Bitmap)'$$,
     'none sorts, or reads whole tables');
+select is(
+    (select count(*) from page where statement ~ 'peer' and exists (
+        select from pg_temp.explain(statement) as line where line ~ 'using mailbox_p[0-9_]+_owner_peer_seq_idx')
+     and not exists (select from pg_temp.explain(statement) as line where line ~ 'mailbox_p[0-9_]+_pkey')),
+    2::bigint, 'pages with a peer are read by the index of peers, also where nothing is known of the tables');
 
 -- ---- so do pages of the audit, by the filter that leaves the fewest ----
 
@@ -187,6 +192,19 @@ select ok(plan ~ ('Index Cond: [^\n]*\m' || filter || ' ='), 'and by the index, 
 from audit_plan where filter <> 'nothing';
 select diag(plan) from audit_plan
 where plan ~ '->  (Sort|Seq Scan|Bitmap)' or (filter <> 'nothing' and plan !~ ('Index Cond: [^\n]*\m' || filter || ' ='));
+
+-- ---- unread messages and conversations are looked up by peer ----
+
+select pg_temp.set_as('duet.unread_get') is not null as set \g /dev/null
+create temporary table unread_plan as
+select line from pg_temp.explain($e$
+    select * from duet.contact as c
+    cross join lateral duet.conversation_unread(1, c.peer, c.read_seq, now() - interval '7 days', now()) as n
+    where c.owner = 1$e$) as line;
+select is_empty($$select line from unread_plan where line ~ '->  (Sort|Seq Scan|Bitmap)|Function Scan'$$,
+    'counting unread messages is taken up into the statement, and sorts nothing');
+select cmp_ok(count(*), '>=', 8::bigint, 'it reads one peer''s entries') from unread_plan
+where line ~ 'Index Scan Backward using mailbox_p[0-9_]+_owner_peer_seq_idx';
 
 select * from finish();
 rollback;

@@ -1,5 +1,6 @@
 """GET /v1/users/{user}/events: the mailbox in the order of its entries."""
 
+import datetime
 import secrets
 
 import pytest
@@ -95,3 +96,50 @@ def test_a_device_reads_its_own_events_and_no_other(api, ann, bob, mail):
     assert len(events(api.as_user(bob), bob)["items"]) == 12
     reply = api.as_user(bob).get(f"/v1/users/{ann}/events")
     assert (reply.status, reply.code) == (403, "forbidden")
+
+
+def test_every_kind_of_entry_is_shown(api, ann, bob):
+    sent = api.post("/v1/messages", text_message(bob, ann)).json
+    api.put(f"/v1/users/{ann}/conversations/{bob}/read", {"up_to": sent["id"]})
+    api.patch(f"/v1/messages/{sent['id']}", {"text": "new"})
+    api.put(f"/v1/users/{ann}/friends/{bob}", {"remark": "Bob"})
+    api.patch(f"/v1/users/{ann}/friends/{bob}", {"remark": "Bobby"})
+    api.patch(f"/v1/users/{bob}", {"nick": "Robert"})
+    api.patch(f"/v1/users/{ann}/conversations/{bob}", {"muted": True})
+    api.put(f"/v1/users/{ann}/blocks/{bob}")
+    api.delete(f"/v1/users/{ann}/blocks/{bob}")
+    api.delete(f"/v1/users/{ann}/friends/{bob}")
+    api.delete(f"/v1/users/{ann}/messages/{sent['id']}")
+    got = events(api, ann)
+    assert [event["kind"] for event in got["items"]] == [
+        "read",
+        "message_edited",
+        "friend_added",
+        "friend_changed",
+        "profile",
+        "conversation",
+        "block_added",
+        "block_removed",
+        "friend_removed",
+        "message_deleted",
+    ]
+    # The message itself was removed: it is counted as left out.
+    assert (got["last_seq"], got["skipped"], got["items"][0]["seq"]) == (11, 1, 2)
+    by_kind = {event["kind"]: event for event in got["items"]}
+    assert {event["peer"] for event in got["items"]} == {bob}
+    assert by_kind["friend_changed"]["details"]["remark"] == "Bobby"
+    assert by_kind["message_edited"]["message_id"] == sent["id"]
+    theirs = [event["kind"] for event in events(api, bob)["items"]]
+    # A block is nobody's business but that of who has blocked.
+    assert theirs[:3] == ["message", "peer_read", "message_edited"]
+    assert not {"block_added", "block_removed", "conversation", "message_deleted"} & set(theirs)
+
+
+def test_imported_messages_are_no_events(api, ann, bob):
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    item = {"from": ann, "to": bob, "text": "old", "sent_at": then.isoformat()}
+    assert api.post("/v1/messages/import", {"messages": [item]}).status == 200
+    assert events(api, bob) == {"items": [], "last_seq": 1, "skipped": 1}
+    sent = api.post("/v1/messages", text_message(ann, bob)).json
+    got = events(api, bob)
+    assert ([event["message"] for event in got["items"]], got["skipped"]) == ([sent], 1)

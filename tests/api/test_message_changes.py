@@ -274,3 +274,40 @@ def test_only_its_sender_is_told_of_deliveries(api, user, ann, bob, sent):
     assert (reply.status, reply.code) == (403, "forbidden")
     reply = api.as_user(user()).get(path)
     assert (reply.status, reply.code) == (404, "message_unknown")
+
+
+# -- notifications
+
+
+@pytest.fixture
+def notified(api, server, user, ann, bob):
+    """A notification from somebody to ann and bob; its sender and path."""
+    sender = user()
+    body = {"from": sender, "to": {"users": [ann, bob]}, "text": "old", "custom_data": "c"}
+    made = api.post("/v1/notifications", body)
+    assert made.status == 202, made
+    path = f"/v1/notifications/{made.json['id']}"
+    server.wait_until(lambda: api.get(path).json["state"] == "done", what="the delivery")
+    return sender, path
+
+
+def test_one_copy_of_a_notification_can_be_changed(api, ann, bob, notified):
+    (anns,), (bobs,) = history(api, ann), history(api, bob)
+    edited = api.patch(f"/v1/messages/{anns['id']}", {"text": "new"}).json
+    assert (edited["elements"], edited["custom_data"]) == (TEXT, "c")
+    assert history(api, ann) == [edited]
+    assert history(api, bob) == [bobs]
+    assert api.delete(f"/v1/messages/{bobs['id']}").json["state"] == "recalled"
+    assert (history(api, bob)[0]["elements"], history(api, ann)) == ([], [edited])
+    assert [item["kind"] for item in news(api, ann)] == ["message_edited"]
+    assert [item["kind"] for item in news(api, bob)] == ["message_recalled"]
+
+
+def test_a_recalled_notification_is_not_unread(api, ann, notified):
+    sender, path = notified
+    expected = {"total": 1, "items": [{"peer": sender, "unread": 1}]}
+    assert api.get(f"/v1/users/{ann}/unread").json == expected
+    assert api.post(f"{path}/recall").status == 200
+    assert api.get(f"/v1/users/{ann}/unread").json == {"total": 0, "items": []}
+    (one,) = api.get(f"/v1/users/{ann}/conversations").json["items"]
+    assert (one["unread"], one["last_message"]["state"]) == (0, "recalled")
