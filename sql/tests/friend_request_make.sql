@@ -50,20 +50,20 @@ select results_eq($$select outcome, peer, mutual from duet.friend_request_accept
 select is(concat_ws(', ', pg_temp.news(:ann), pg_temp.news(:bob)), '25 outgoing accepted, 21, 25 incoming accepted, 21',
     'both learn that it was accepted, and of a new friend');
 select is((select outcome from duet.friend_request_accept('t-bob', 't-ann')), 'ok', 'accepting again changes nothing');
-select is((select count(*) from duet.friend_request), 0::bigint, 'nothing is left of it');
+select is((select count(*) from duet.friend_request where owner in (:ann, :bob)), 0::bigint, 'nothing is left of it');
 rollback to answers;
 select is((select outcome from duet.friend_request_reject('t-bob', 't-ann')), 'ok', 'it may be rejected');
 select is(concat_ws(', ', pg_temp.news(:ann), pg_temp.news(:bob)), '25 outgoing rejected, 25 incoming rejected', 'which both learn');
 select is((select outcome from duet.friend_request_reject('t-bob', 't-ann')), 'friend_request_unknown', 'once');
 rollback to answers;
 select is((select outcome from duet.friend_request_delete('t-bob', 't-ann')), 'ok', 'who was asked');
-select is((select count(*) from duet.friend_request), 2::bigint, 'does not take it back');
+select is((select count(*) from duet.friend_request where owner in (:ann, :bob)), 2::bigint, 'does not take it back');
 select is((select outcome from duet.friend_request_delete('t-ann', 't-bob')), 'ok', 'who has asked does');
 select is(concat_ws(', ', pg_temp.news(:ann), pg_temp.news(:bob)), '25 outgoing cancelled, 25 incoming cancelled', 'which both learn');
 select is((select outcome from duet.friend_request_delete('t-ann', 't-bob')), 'ok', 'once or twice');
 rollback to answers;
 select is(pg_temp.ask('t-bob', 't-ann'), 'ok accepted false', 'two who ask each other are friends');
-select is((select count(*) from duet.friend_request), 0::bigint, 'and both requests are gone');
+select is((select count(*) from duet.friend_request where owner in (:ann, :bob)), 0::bigint, 'and both requests are gone');
 rollback to answers;
 
 -- ---- time ----

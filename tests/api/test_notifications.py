@@ -305,14 +305,16 @@ def test_users_made_later_are_served_only_if_asked_for(api, user, send, server):
     closed = send({"all": True}, text="closed", send_at=None)
     open_ = send({"all": True}, text="open", include_new_users_until=in_seconds(30), send_at=None)
     server.wait_until(
-        lambda: api.get(f"{PATH}/{closed['id']}").json["state"] == "done", what="the first"
+        lambda: api.get(f"{PATH}/{closed['id']}").json["state"] == "done",
+        timeout=60,
+        what="the first",
     )
     late = [user(), user()]
 
     def texts(name):
         return [one["elements"][0]["text"] for one in inbox(api, name)]
 
-    server.wait_until(lambda: all(texts(name) for name in late), what="the delivery to new users")
+    server.wait_until(lambda: all(texts(name) for name in late), timeout=60, what="the delivery to new users")
     assert [texts(name) for name in late] == [["open"], ["open"]]
     assert api.delete(f"{PATH}/{open_['id']}").json["state"] == "cancelled"
 
