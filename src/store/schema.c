@@ -228,6 +228,16 @@ static int migrate_in_transaction(struct migrating *m)
     return run_sql(m, "commit", "commit");
 }
 
+/* pg_cron 1.4 learns of its jobs by the message that PostgreSQL sends when a table has changed. So
+ * many of these come from a migration that a backend which is behind is told to forget everything
+ * instead, and that pg_cron does not understand. One more message, by itself, does it. The change
+ * is one of no row: pg_cron's trigger is of the statement. */
+static const char wake_pg_cron_sql[] = "do $$ begin"
+                                       "  if to_regclass('cron.job') is not null then"
+                                       "    update cron.job set active = active where false;"
+                                       "  end if;"
+                                       " end $$";
+
 int schema_migrate(const char *url, struct buf *report, char *why, size_t why_size)
 {
     conn_auto *conn = NULL;
@@ -240,7 +250,7 @@ int schema_migrate(const char *url, struct buf *report, char *why, size_t why_si
         run_sql(&m, "lock", ADVISORY_LOCK) != 0 || run_folder(&m, "setup.sql") != 0 ||
         run_sql(&m, "commit", "commit") != 0)
         return -1;
-    return migrate_in_transaction(&m);
+    return migrate_in_transaction(&m) == 0 ? run_sql(&m, "pg_cron", wake_pg_cron_sql) : -1;
 }
 
 int schema_check(const char *url, struct buf *report, char *why, size_t why_size)

@@ -70,8 +70,8 @@ PATHS = {
     "newest messages with one peer": "/v1/users/reads-{user}/messages?peer=reads-{user}-peer0",
     "oldest messages with one peer": "/v1/users/reads-{user}/messages?peer=reads-{user}-peer0&order=oldest",
     "newest messages with all": "/v1/users/reads-{user}/messages",
-    #"recent contacts": "/v1/users/reads-{user}/conversations",
-    #"unread counts": "/v1/users/reads-{user}/unread",
+    "recent contacts": "/v1/users/reads-{user}/conversations",
+    "unread counts": "/v1/users/reads-{user}/unread",
     "events from the start": "/v1/users/reads-{user}/events?after=0",
 }
 MARK = 5
