@@ -18,7 +18,7 @@
 
 enum {
     REQUEST_BYTES = 4096,
-    ANSWER_BYTES = 65536, /* the longest history page with room to spare */
+    ANSWER_BYTES = 256 * 1024, /* the longest page with room to spare */
     PATH_BYTES = 128,
     TOKEN_BYTES = 2048,
     TEXT_BYTES = 200,
