@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import datetime
-import json
 import secrets
 import time
 
@@ -11,7 +10,6 @@ import psycopg
 import pytest
 
 from support import text_message
-from support.client import Api
 from support.sse import Stream
 
 LEEWAY_SECONDS = 30  # by which a token outlives its exp
@@ -414,29 +412,37 @@ def test_a_device_was_seen_when_its_stream_ended(api, db, bob):
 # -- wake-ups
 
 
-def notices(connection, api, ann, bob):
-    """What sending twelve messages notifies the channel of; a marker of our own is the last."""
-    recipients = api.post("/v1/messages/batch", {"from": ann, "to": [bob], "text": "hi"})
-    assert recipients.json["results"][0]["status"] == 201
-    connection.execute("notify duet_mailbox, 'marker'")
+@contextlib.contextmanager
+def heard_on_the_channel(cluster):
+    """Gives a function: what has been notified since it was called last, each notice as its owners."""
     heard = []
-    for notice in connection.notifies():
-        if notice.payload == "marker":
-            return heard
-        heard.append(notice.payload)
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.add_notify_handler(lambda notice: heard.append(notice.payload))
+        connection.execute("listen duet_mailbox")
+
+        def since():
+            # Its own comes last, when all that were committed before it have come.
+            connection.execute("notify duet_mailbox, 'marker'")
+            taken = heard[: heard.index("marker")]
+            heard.clear()
+            return [notice.split(",") for notice in taken]
+
+        yield since
 
 
 def test_nothing_is_notified_where_nobody_waits(api, cluster, db, ann, bob):
-    with psycopg.connect(cluster.url(), autocommit=True) as listening:
-        listening.execute("listen duet_mailbox")
-        assert notices(listening, api, ann, bob) == []
+    number = "select user_no::text from duet.app_user where user_id = %s"
+    owner = db.execute(number, (bob,)).fetchone()[0]
+    with heard_on_the_channel(cluster) as heard:
+        send(api, ann, bob)
+        api.put(f"/v1/users/{ann}/friends/{bob}")
+        assert not [notice for notice in heard() if owner in notice]
         with Stream(api, bob) as stream:
             stream.caught_up()
-            owner = db.execute(
-                "select user_no::text from duet.app_user where user_id = %s", (bob,)
-            ).fetchone()
-            assert notices(listening, api, ann, bob) == list(owner)
-            assert stream.next().kind == "message"
+            send(api, ann, bob)
+            assert [notice for notice in heard() if owner in notice] == [[owner]]
+            api.delete(f"/v1/users/{ann}/friends/{bob}")
+            assert [notice for notice in heard() if owner in notice] == [[owner]]
 
 
 def test_a_batch_is_one_notice(api, cluster, user, ann):
@@ -445,20 +451,12 @@ def test_a_batch_is_one_notice(api, cluster, user, ann):
         streams = [stack.enter_context(Stream(api, one)) for one in receivers]
         for stream in streams:
             stream.caught_up()
-        listening = stack.enter_context(psycopg.connect(cluster.url(), autocommit=True))
-        listening.execute("listen duet_mailbox")
+        heard = stack.enter_context(heard_on_the_channel(cluster))
         reply = api.post("/v1/messages/batch", {"from": ann, "to": receivers, "text": "hi"})
         assert {one["status"] for one in reply.json["results"]} == {201}
         for stream in streams:
             assert stream.next().kind == "message"
-        listening.execute("notify duet_mailbox, 'marker'")
-        heard = []
-        for notice in listening.notifies():
-            if notice.payload == "marker":
-                break
-            heard.append(notice.payload.split(","))
-    assert len(heard) == 1
-    assert len(heard[0]) == 12
+        assert 12 in [len(notice) for notice in heard()]
 
 
 def test_metrics_tell_of_streams(api, ann, bob):
