@@ -7,6 +7,15 @@ revoke all on schema duet from public;
 grant usage on schema duet to duet_server;
 
 grant execute on function
+    duet.archive_add,
+    duet.archive_begin,
+    duet.archive_chunk_get,
+    duet.archive_close,
+    duet.archive_fetch,
+    duet.archive_get,
+    duet.archive_list,
+    duet.archive_next,
+    duet.archive_open,
     duet.audit_add,
     duet.audit_list,
     duet.block_check,

@@ -155,7 +155,7 @@ begin
         from head
     ) as t;
 
-    v_now := coalesce(p_now, clock_timestamp());
+    v_now := message_time(p_now);
 
     -- Not all have two copies, or a user is no more.
     if cardinality(v_slot) is distinct from 2 * v_n then

@@ -15,7 +15,16 @@ select results_eq(
     $$select p.proname from pg_proc as p
       where p.pronamespace = 'duet'::regnamespace and has_function_privilege('duet_server', p.oid, 'execute') order by 1$$,
     $$select * from unnest(array[
-          'audit_add'::name,
+          'archive_add'::name,
+          'archive_begin',
+          'archive_chunk_get',
+          'archive_close',
+          'archive_fetch',
+          'archive_get',
+          'archive_list',
+          'archive_next',
+          'archive_open',
+          'audit_add',
           'caller_is_good',
           'audit_list',
           'block_check',
