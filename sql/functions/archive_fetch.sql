@@ -28,6 +28,8 @@ set search_path = duet, pg_temp
 -- For the sort, which the first call does.
 set work_mem = '32MB'
 as $$
+-- What the cursor gives is seen when it runs:
+-- @plpgsql_check_options: extra_warnings = false, performance_warnings = false
 begin
     return query execute format('fetch %s from duet_archive', p_limit);
 end

@@ -23,7 +23,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 declare
-    v_cursor constant refcursor := 'duet_archive';
+    v_cursor refcursor := 'duet_archive'::refcursor;
 begin
     if exists (select from pg_cursors as c where c.name = 'duet_archive') then
         close v_cursor;

@@ -109,6 +109,7 @@ update duet.setting set roaming_days = 7;
 
 -- ---- pieces ----
 
+delete from duet.archive_chunk;
 select from duet.archive_add(:'hour', 0, 0, 300, 'first');
 select from duet.archive_add(:'hour', 300, 5, 20, 'last');
 create function pg_temp.piece(p_hour timestamptz, p_gzip boolean, p_position bigint) returns text

@@ -49,7 +49,7 @@ select is((select outcome from duet.user_delete('t-ann')), 'user_held', 'who is 
 
 select is((select rows from duet.job_message_expire(:'midnight'::timestamptz + interval '2 minutes', false)) >= 2, true, 'a message expires');
 select is((select count(*) from duet.held_entry where owner = :ann and elements is not null), 1::bigint, 'after it was kept aside of who is held');
-select is(pg_temp.drop_all(:'midnight'::timestamptz + interval '9 days'), 1::bigint, 'the day is dropped');
+select is(pg_temp.drop_all(:'midnight'::timestamptz + interval '9 days'), 2::bigint, 'the day is dropped, of mailboxes and of archives');
 select is(pg_temp.oldest(), :'midnight'::date + 1, 'when its last message is 8 days old');
 select results_eq(format($$select seq, elements is not null from duet.held_entry where owner = %s order by seq$$, :ann),
     $$values (1::bigint, true), (2, true), (3, true)$$, 'all of a held user''s entries are kept aside, with their contents');
