@@ -18,6 +18,7 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "http/token.h"
+#include "ops/message.h"
 #include "ops/services.h"
 #include "store/doctor.h"
 #include "store/schema.h"
@@ -174,8 +175,8 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(
-            &p->settings, s->metrics, s->services.operations, n_routes, &s->services.store, p->why,
-            sizeof(p->why)) != 0)
+            &p->settings, s->metrics, s->services.operations, n_routes, &message_fields,
+            &s->services.store, p->why, sizeof(p->why)) != 0)
         return -1;
     return server_start(
         &s->services, s->tokens, &s->server, address, address_size, p->why, sizeof(p->why));

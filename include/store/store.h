@@ -16,13 +16,16 @@
 struct store;
 struct send;
 
-/* Connects and checks that the database is one this program can work with; then starts the threads.
+/* `archive_line`: how a message is written into archives.
+ *
+ * Connects and checks that the database is one this program can work with; then starts the threads.
  * Waits for the database as long as settings->start_timeout_s. -1 with one sentence in `why`. */
 int store_open(
     const struct settings *borrows,
     struct metrics *borrows_metrics,
     const struct operation *const *operations,
     size_t n_operations,
+    const struct fields *borrows_archive_line,
     struct store **ret,
     char *why,
     size_t why_size);
