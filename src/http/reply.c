@@ -79,7 +79,7 @@ static bool compress_body(struct reply *reply)
 
 /* ---- entity tags ---- */
 
-#define ETAG_BYTES 64
+#define ETAG_BYTES 80
 
 static void make_etag(const struct reply *reply, char ret[ETAG_BYTES])
 {

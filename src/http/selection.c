@@ -67,7 +67,7 @@ static enum range take_suffix(struct text suffix, int64_t size, struct selection
 static enum range take_range(struct text range, int64_t size, struct selection *ret)
 {
     struct text unit = text_cut(&range, '=');
-    int64_t first, last = INT64_MAX - 1;
+    int64_t first, last = INT64_MAX;
 
     if (!text_equal_nocase(unit, TEXT("bytes")) || !text_present(range))
         return RANGE_NONE;

@@ -225,7 +225,8 @@ def test_success_statuses_agree(routes, operation):
     success = {status for status in operation.responses if status.startswith("2")}
     told = str(routes[operation.name]["success"])
     assert told in success
-    assert success - {told} <= {"200"}
+    # A part of a file can be asked for, and of what is made a second one may be the first.
+    assert success - {told} <= ({"206"} if routes[operation.name]["file"] else {"200"})
 
 
 @each_operation
