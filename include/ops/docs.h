@@ -1,5 +1,5 @@
-/* What this very program can do, as two texts that meson makes of openapi/: the OpenAPI document, and the same as
- * a page for people. */
+/* What this very program can do, as two texts that meson makes of openapi/: the OpenAPI document,
+ * and the same as a page for people. */
 #pragma once
 
 #include <stddef.h>
