@@ -14,14 +14,9 @@
 --          idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
 create or replace function duet.erasure_continue(
     p_id text,
-    p_limit bigint,
-    out outcome text,
-    out id text,
-    out "user" text,
-    out removed jsonb,
-    out started_at timestamptz,
-    out finished_at timestamptz
+    p_limit bigint
 )
+returns duet.erasure_reply
 language plpgsql security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -29,7 +24,6 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-#variable_conflict use_column
 declare
     v_erasure erasure;
     v_left bigint := p_limit;
@@ -44,8 +38,7 @@ begin
     where e.erasure_id = case when p_id ~ '^[1-9][0-9]{0,17}$' then p_id::bigint else 0 end
     for update;
     if not found then
-        outcome := 'erasure_unknown';
-        return;
+        return erasure_get(p_id);
     end if;
 
     if v_erasure.finished_at is null then
@@ -127,15 +120,9 @@ begin
                     group by r.key
                 ) as t
             )
-        where e.erasure_id = v_erasure.erasure_id
-        returning e.* into v_erasure;
+        where e.erasure_id = v_erasure.erasure_id;
     end if;
 
-    outcome := 'ok';
-    id := v_erasure.erasure_id::text;
-    "user" := v_erasure.user_id;
-    removed := v_erasure.removed;
-    started_at := v_erasure.started_at;
-    finished_at := v_erasure.finished_at;
+    return erasure_get(p_id);
 end
 $$;
