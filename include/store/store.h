@@ -71,6 +71,7 @@ struct send {
     struct text sent_by; /* subject of the token */
     int64_t issued_at_s; /* of a user token, which may be void by now; else SEND_BY_BACK_END */
     struct text idempotency_key;
+    struct text caller;       /* whose key it is */
     struct text request_hash; /* 32 bytes, where there is a key */
     int64_t store_seconds;
     int64_t options; /* enum send_option */

@@ -82,14 +82,15 @@ begin
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('user_tag', v_n);
 
-        -- Those of the user's own tokens. Those of others, which name the user, end within 24 hours.
+        -- Those of the user's own tokens, which no service has, whatever its name. Those of others, which name the
+        -- user, end within 24 hours.
         foreach v_table in array array['idempotency_key', 'request_key'] loop
             execute format(
                 'delete from %1$I where caller = $1 and key = any (array(
                      select key from %1$I where caller = $1 and created_at <= $2 order by key limit $3))',
                 v_table
             )
-            using v_erasure.user_id, v_erasure.started_at, v_left;
+            using E'user\x1f' || v_erasure.user_id, v_erasure.started_at, v_left;
             get diagnostics v_n = row_count;
             v_removed := v_removed || jsonb_build_object(v_table, v_n);
             v_left := v_left - v_n;

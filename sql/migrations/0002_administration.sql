@@ -164,6 +164,9 @@ alter table duet.idempotency_key
     drop constraint idempotency_key_key_length,
     add constraint idempotency_key_key_length check (octet_length(key) between 1 and 72);
 
+comment on column duet.idempotency_key.caller is
+    'The `sub` of a back-end token; of a user token behind the word user and a unit separator.';
+
 -- Of requests other than sends: the reply itself is kept with the key.
 create table duet.request_key (
     caller text collate "C" not null,

@@ -45,7 +45,7 @@ bool request_has_key(const struct op *op)
 static void bind_key(struct params *params, struct op *op)
 {
     params_init(params, op->arena);
-    params_text(params, op->caller.subject);
+    params_text(params, caller_of_keys(&op->caller, op->arena));
     params_text(params, *key_of(op));
     params_text(params, text_of(op->operation->name));
     params_text(params, digest_of_request(op->resource, op->body, op->arena));
