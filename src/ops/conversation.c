@@ -146,9 +146,19 @@ static const struct field conversation_delete_fields[] = {
     FIELD_END,
 };
 
+static int conversation_delete_run(struct op *op)
+{
+    const struct conversation_delete *in = op->in;
+
+    if (store_call_one(op) != 0)
+        return -1;
+    return in->messages ? store_conversation_clear(op, in->user, in->peer) : 0;
+}
+
 const struct operation conversation_delete = {
     .name = "conversation_delete",
     .lane = LANE_READER,
+    .run = conversation_delete_run,
     .audit = true,
     .in = FIELDS(conversation_delete_fields, struct conversation_delete),
     .refuses = refuses_user,
