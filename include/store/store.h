@@ -53,14 +53,6 @@ int store_call_one(struct op *op);
  * for an empty list. */
 int store_call_rows(struct op *op);
 
-/* Within an operation that deletes a user: removes some of what the user owned and reads the
- * receipt, as it is now, into op->out. -1, with op->out as it was, when the database failed. */
-int store_erasure_continue(struct op *op, struct text id);
-
-/* Within an operation that removes a conversation from a user's list: removes its messages from the
- * user's side, slice by slice. Asked again after an error, it goes on. */
-int store_conversation_clear(struct op *op, struct text user, struct text peer);
-
 /* For operations with `.stream`: a row is a line of the reply, a record of op->out; a call is a
  * piece. The column `cursor` of the last row says where the next piece starts, and is given to the
  * next call as the field `cursor` (IN_STREAM); where it is null, the reply is whole. The function

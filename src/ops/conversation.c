@@ -3,6 +3,7 @@
 #include "base/op.h"
 #include "ops/friend.h"
 #include "ops/message.h"
+#include "store/slices.h"
 #include "store/store.h"
 
 struct conversation {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/op.h"
 #include "ops/user.h"
+#include "store/slices.h"
 #include "store/store.h"
 
 /* A reader thread is lent for so long; what is left then is the scheduled job's. */

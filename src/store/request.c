@@ -142,3 +142,10 @@ int request_run_once(struct op *op, int (*run)(struct op *op))
     }
     return error.fault == DB_FAULT_NONE ? -1 : db_error_to_err(&error, op->err);
 }
+
+int request_check(struct db *db, char *why, size_t why_size)
+{
+    return statement_check(db, &request_begin, why, why_size) != 0
+               ? -1
+               : statement_check(db, &request_end, why, why_size);
+}
