@@ -1,5 +1,5 @@
-/* What an operation removes slice by slice, in a transaction each: too much for one, which would keep
- * others waiting. */
+/* What an operation removes slice by slice, in a transaction each: too much for one, which would
+ * keep others waiting. */
 #pragma once
 
 #include "base/op.h"
