@@ -29,13 +29,7 @@ struct user_delete {
 };
 
 static const struct field user_delete_fields[] = {
-    FIELD_TEXT(
-        struct user_delete,
-        user,
-        .from = IN_PATH,
-        .required = true,
-        .min = 1,
-        .max = USER_ID_BYTES),
+    FIELD_USER(struct user_delete),
     FIELD_END,
 };
 
