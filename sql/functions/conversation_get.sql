@@ -24,7 +24,10 @@ begin
         return v;
     end if;
 
-    select 'ok', null, c.* into v from conversation_page(v_owner, array[v_peer], p_now) as c;
+    select c.* into v from conversation_page(v_owner, array[v_peer], p_now) as c;
+    if not found then
+        v.outcome := 'user_unknown'; -- gone in the meantime
+    end if;
     return v;
 end
 $$;
