@@ -66,6 +66,10 @@ struct file {
         type, idempotency_key, .from = IN_HEADER, .header = "Idempotency-Key", .min = 1,           \
         .max = 64, .visible_ascii = true, .not_column = true)
 
+/* A member of the input of an operation that can be tried: the call is made, and undone. */
+#define FIELD_VALIDATE_ONLY(type)                                                                  \
+    FIELD_BOOL(type, validate_only, .from = IN_QUERY, .not_column = true, .has_fallback = true)
+
 struct op {
     const struct operation *operation;
     struct services *services; /* borrowed: what the server is made of */
