@@ -30,24 +30,29 @@ language plpgsql stable security definer
 set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_beyond timestamptz;
 begin
-    if p_cursor !~ '^[0-9]{1,12}$' then
-        outcome := 'cursor_invalid';
-        return next;
-        return;
+    if p_cursor is not null then
+        select p.at into v_beyond from cursor_place(p_cursor) as p;
+        if v_beyond is null then
+            outcome := 'cursor_invalid';
+            return next;
+            return;
+        end if;
     end if;
 
     return query
     select
         'ok', archive_hour(a.hour), a.messages, a.bytes, encode(a.sha256, 'hex'), a.gzip_bytes,
         encode(a.gzip_sha256, 'hex'), a.closed_at, '/v1/archives/' || archive_hour(a.hour),
-        extract(epoch from a.hour)::bigint::text
+        cursor_text(a.hour, 0)
     from archive as a
     where a.closed_at is not null
       and a.hour >= archive_horizon(p_now)
       and (p_since is null or a.hour >= p_since)
       and (p_until is null or a.hour < p_until)
-      and (p_cursor is null or a.hour > to_timestamp(p_cursor::bigint))
+      and (v_beyond is null or a.hour > v_beyond)
     order by a.hour
     limit p_limit;
 

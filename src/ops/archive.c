@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/op.h"
+#include "ops/user.h"
 #include "store/store.h"
 
 #define HOUR_BYTES (sizeof("2026-11-22T14") - 1)
@@ -44,16 +45,8 @@ struct archive_list {
 static const struct field archive_list_fields[] = {
     FIELD_TIME(struct archive_list, since, .from = IN_QUERY),
     FIELD_TIME(struct archive_list, until, .from = IN_QUERY),
-    FIELD_TEXT(
-        struct archive_list, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true),
-    FIELD_INT(
-        struct archive_list,
-        limit,
-        .from = IN_QUERY,
-        .min = 1,
-        .max = 200,
-        .fallback = 50,
-        .has_fallback = true),
+    FIELD_CURSOR(struct archive_list),
+    FIELD_LIMIT(struct archive_list),
     FIELD_END,
 };
 
@@ -64,7 +57,7 @@ struct archive_page {
 
 static const struct field archive_page_fields[] = {
     FIELD_LIST(struct archive_page, items, .of = &archive_fields),
-    FIELD_TEXT(struct archive_page, next_cursor, .not_column = true),
+    FIELD_NEXT_CURSOR(struct archive_page),
     FIELD_END,
 };
 

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import random
 
+import psycopg
 import pytest
 
 from support import text_message
@@ -62,19 +63,16 @@ def fixture_fast(server):
 @pytest.fixture(name="big", scope="module")
 def fixture_big(api, cluster):
     """An hour of 20,000 messages, some 10 MB: many pieces."""
-    import psycopg  # pylint: disable=import-outside-toplevel
-
     hour, rng = hour_before(4), random.Random(7)
     names = [f"big-{n}" for n in range(40)]
     for name in names:
         assert api.put(f"/v1/users/{name}", {"nick": name}).status in (200, 201)
     with psycopg.connect(cluster.url(), autocommit=True) as db:
-        open_again(db, hour)
         for n in range(40):
             pairs = [rng.sample(names, 2) for _ in range(500)]
             texts = ["%x" % rng.getrandbits(1000) for _ in pairs]
             send_at(db, hour + n * MINUTE, pairs, texts)
-        wait_closed(api, hour)
+        close_hour(api, db, hour)
     return hour
 
 

@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import time
 
+import psycopg
+
 import run
 
 PSQL = "/usr/lib/postgresql/15/bin/psql"
@@ -56,8 +58,6 @@ COPY_SQL = (
 
 
 def make_hour(database, arguments):
-    import psycopg  # pylint: disable=import-outside-toplevel
-
     run.say(f"storing {arguments.messages} messages in an hour")
     with psycopg.connect(database.admin_url, autocommit=True) as connection:
         (hour,) = connection.execute(
