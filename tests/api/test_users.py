@@ -200,6 +200,7 @@ def test_custom_fields_have_limits(api, db, accepted, refused):
     with unchanged(db):
         reply = api.put(f"/v1/users/{name}", {"custom": refused})
     assert (reply.status, reply.code) == (400, "invalid_request")
+    assert reply.pointers
     assert all(pointer.startswith("/custom") for pointer in reply.pointers)
 
 
