@@ -9,7 +9,7 @@
 --
 -- `rest` is a JSON object with what the line says beside its type. An entry that is a message has the
 -- message's columns, too. What can no longer be read is not told, but of one who
--- is under a legal hold.
+-- is under a legal hold; and not to p_as_user, the user of a device's token, who learns nothing of the hold.
 --
 -- outcome  ok | user_unknown (also when the user is deleted between two calls)
 -- retry    safe: reads only
@@ -21,7 +21,8 @@ create or replace function duet.user_export(
     p_cursor text,
     p_limit bigint default 500,
     p_bytes bigint default 196608,
-    p_now timestamptz default now()
+    p_now timestamptz default now(),
+    p_as_user text default null
 )
 returns table (
     outcome text,
@@ -182,7 +183,7 @@ begin
                 case when m.outgoing then o.user_no else p.user_no end is null,
                 case when m.recalled or n.state = 'recalled' then 'recalled' else 'sent' end, m.edited_at
             from kept_entry(
-                v_owner, coalesce(nullif(v_key, ''), '0')::bigint, v_last_seq, p_limit, p_now
+                v_owner, coalesce(nullif(v_key, ''), '0')::bigint, v_last_seq, p_limit, p_as_user is null, p_now
             ) as m
             left join app_user as p on p.user_no = m.peer
             left join app_user as o on o.user_no = m.owner

@@ -195,6 +195,11 @@ where plan ~ '->  (Sort|Seq Scan|Bitmap)' or (filter <> 'nothing' and plan !~ ('
 
 -- ---- unread messages and conversations are looked up by peer ----
 
+select is_empty(
+    $$select oid::regprocedure from pg_proc
+      where pronamespace = 'duet'::regnamespace and prosrc ~ 'm\.peer = [^;]*order by m\.seq'$$,
+    'nothing in the order of numbers asks for a peer by equality, which the whole mailbox would do for');
+
 select pg_temp.set_as('duet.unread_get') is not null as set \g /dev/null
 create temporary table unread_plan as
 select line from pg_temp.explain($e$

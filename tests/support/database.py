@@ -24,3 +24,17 @@ def unchanged(db):
     yield
     after = snapshot(db)
     assert after == before
+
+
+def n_waiting(connection):
+    """How many calls wait for a lock. Within a transaction the answer would stay the same."""
+    return connection.execute(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    ).fetchone()[0]
+
+
+def deadlocks(connection):
+    connection.execute("select pg_stat_force_next_flush()")
+    return connection.execute(
+        "select deadlocks from pg_stat_database where datname = current_database()"
+    ).fetchone()[0]
