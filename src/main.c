@@ -155,11 +155,14 @@ static void stop_serving(struct serving *s)
 static int sign_user_token(
     void *signer,
     struct text user,
+    struct text device,
+    int64_t issued_at_us,
     int64_t expires_in_s,
     struct buf *ret,
     int64_t *ret_expires_at_us)
 {
-    return tokens_sign_user(signer, user, expires_in_s, ret, ret_expires_at_us);
+    return tokens_sign_user(
+        signer, user, device, issued_at_us, expires_in_s, ret, ret_expires_at_us);
 }
 
 static int start_serving(struct serving *s, char *address, size_t address_size)

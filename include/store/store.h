@@ -69,6 +69,7 @@ struct send {
     struct text client_id;
     struct text sent_by; /* subject of the token */
     int64_t issued_at_s; /* of a user token, which may be void by now; else SEND_BY_BACK_END */
+    struct text device;  /* of a user token that was made for one */
     struct text idempotency_key;
     struct text caller;       /* whose key it is */
     struct text request_hash; /* 32 bytes, where there is a key */

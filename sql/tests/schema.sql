@@ -12,7 +12,8 @@ select is_empty(
       join pg_attribute as o on o.attrelid = i.indrelid and o.attname = 'owner'
       join pg_class as c on c.oid = i.indrelid and c.relnamespace = 'duet'::regnamespace
       where i.indkey[0] <> o.attnum
-        and not pg_get_indexdef(i.indexrelid) ~ '\(duet\.retry_mark\(owner|mailbox.* \((expires_at|sent_at)\)'
+        and not pg_get_indexdef(i.indexrelid) ~
+            '\(duet\.retry_mark\(owner|mailbox.* \((expires_at|sent_at)\)|device.* \(seen_at\)'
          -- From a tag to its users. Each machine would have one of its own users, whom a notification asks for
          -- on each machine anyway; nothing that concerns one user goes this way.
          and i.indexrelid <> 'duet.user_tag_tag'::regclass$$,

@@ -579,6 +579,15 @@ static bool takes_body(const struct fields *fields)
     return false;
 }
 
+static struct text issued_at(struct exchange *e)
+{
+    char text[CLOCK_TEXT];
+
+    if (!caller_is_user(&e->op.caller))
+        return TEXT_ABSENT;
+    return arena_text(e->arena, clock_to_text(e->op.caller.issued_at_us, text));
+}
+
 static int decode(struct exchange *e)
 {
     const struct operation *operation = operation_of(e);
@@ -595,6 +604,8 @@ static int decode(struct exchange *e)
         .header = header_value,
         .context = e,
         .as_user = caller_is_user(&e->op.caller) ? e->op.caller.subject : TEXT_ABSENT,
+        .as_device = e->op.caller.device,
+        .issued_at = issued_at(e),
         .sent_by = e->op.caller.subject,
         .body = e->json,
     };

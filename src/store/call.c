@@ -93,10 +93,12 @@ static void add_call(struct making *m, const struct operation *operation)
 {
     m->types[m->n++] = PG_TEXT;
     m->types[m->n++] = PG_TIMESTAMPTZ;
+    m->types[m->n++] = PG_TEXT;
     m->n_before = m->n;
     buf_printf(
         m->sql,
-        "select called.* from duet.caller_is_good(p_user => $1, p_issued_at => $2) as good, "
+        "select called.* from duet.caller_is_good(p_user => $1, p_issued_at => $2, p_device => $3)"
+        " as good, "
         "lateral duet.%s(",
         operation->name);
     if (operation->in.list)
@@ -373,6 +375,7 @@ static void bind_call(struct params *params, const struct op *op)
 
     params_text(params, caller_is_user(&op->caller) ? op->caller.subject : TEXT_ABSENT);
     params_time(params, op->caller.issued_at_us);
+    params_text(params, op->caller.device);
     bind_fields(&b, &op->operation->in, op->in);
     if (op->operation->merge_patch)
         params_json(params, json_to_text(params->arena, op->body));
