@@ -86,6 +86,7 @@ grant execute on function
     duet.schema_ready,
     duet.settings_get,
     duet.settings_patch,
+    duet.stats_get,
     duet.unread_get,
     duet.user_delete,
     duet.user_export,

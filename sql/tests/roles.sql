@@ -94,6 +94,7 @@ select results_eq(
           'schema_ready',
           'settings_get',
           'settings_patch',
+          'stats_get',
           'unread_get',
           'user_delete',
           'user_export',
