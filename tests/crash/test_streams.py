@@ -10,8 +10,11 @@ from support import text_message
 from support.client import Api
 from support.sse import Stream
 
-LISTENERS = "select pg_terminate_backend(pid) from pg_stat_activity where query ilike '%%duet_mailbox%%'" \
-    " and pid <> pg_backend_pid()"
+# The connection that listens is also the one that reads for streams.
+LISTENERS = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where query ~ 'listen duet_mailbox|stream_(read|renew|close)' and pid <> pg_backend_pid()"
+)
 
 
 class Follower:
