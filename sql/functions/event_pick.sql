@@ -3,7 +3,7 @@
 --
 -- Left out are entries older than p_since, messages that have expired, that were removed, or that were imported:
 -- history and no news. One that is for connected devices only has expired when it is sent; it is shown to whoever
--- has been connected since p_live_since.
+-- has been connected since p_live_since, until its contents are removed.
 --
 -- retry    safe: reads only
 -- locks    none
@@ -35,7 +35,7 @@ begin
           and e.sent_at >= p_since and e.sent_at < p_now + interval '1 day'
           and (
               e.expires_at is null or e.expires_at > p_now
-              or e.expires_at = e.sent_at and e.sent_at >= p_live_since
+              or e.expires_at = e.sent_at and e.sent_at >= p_live_since and e.elements is not null
           )
           and not e.deleted
           and e.options & 32 = 0

@@ -230,6 +230,12 @@ def test_success_statuses_agree(routes, operation):
 
 
 @each_operation
+def test_what_can_be_followed_as_a_stream_is_told(routes, operation):
+    content = operation.responses[str(routes[operation.name]["success"])].get("content", {})
+    assert routes[operation.name]["follows"] == ("text/event-stream" in content)
+
+
+@each_operation
 def test_error_codes_agree(routes, operation):
     told = set(routes[operation.name]["refuses"])
     promised = set(operation.spec["x-errors"])

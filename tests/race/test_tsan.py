@@ -5,10 +5,12 @@ and `stop` and the fixtures fail on it.
 libmicrohttpd, libpq and jansson are not instrumented: that they take locks is seen, what they read
 and write is not. So a report is about our code, or about what it hands to a library."""
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
+import threading
 import time
 
 import psycopg
@@ -16,7 +18,9 @@ import pytest
 
 from support import ROOT
 from support.cluster import DEV
+from support.client import Api
 from support.load import Load
+from support.sse import Follower
 
 DUETD = str(ROOT / "build" / "tsan" / "duetd")
 OPTIONS = "halt_on_error=1:exitcode=99:ignore_noninstrumented_modules=1"
@@ -65,6 +69,35 @@ def test_full_queues(start_server, db):
         load.wait_for_acks(300)
     load.check(db)
     server.stop()
+
+
+def test_streams_and_waits_beside_sending(start_server, db):
+    server = start_server()
+    api = Api(server, None)
+    with Load(server, n_users=12, n_connections=12) as load, contextlib.ExitStack() as stack:
+        followers = {
+            user: [stack.enter_context(Follower([api], user)) for _ in range(2)] for user in load.users
+        }
+        waits = [threading.Thread(target=wait_for_news, args=(api, user)) for user in load.users]
+        for wait in waits:
+            wait.start()
+        load.wait_for_acks(1000)
+        for wait in waits:
+            wait.join()
+        load.stop()
+        last_seq = "select h.last_seq from duet.mailbox_head h join duet.app_user u on u.user_no = h.owner where user_id = %s"
+        for user, both in followers.items():
+            for follower in both:
+                follower.wait_for(*db.execute(last_seq, (user,)).fetchone())
+        server.stop()  # with its streams open
+    load.check(db)
+
+
+def wait_for_news(api, user):
+    after = 0
+    for _ in range(20):
+        page = api.get(f"/v1/users/{user}/events", params={"wait": 2, "after": after}).json
+        after = page["items"][-1]["seq"] if page["items"] else after
 
 
 def test_a_database_that_goes_and_comes_back(start_cluster, start_server):

@@ -88,13 +88,17 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *exception):
+    def stop(self):
+        """No client sends any more when this returns."""
         self._stop.set()
         for thread in self._threads:
             thread.join(REPLY_SECONDS + 5)
         stuck = [thread for thread in self._threads if thread.is_alive()]
         assert not stuck, f"{len(stuck)} clients hang"
         assert not self.failures, self.failures[0]
+
+    def __exit__(self, *exception):
+        self.stop()
 
     def make_users(self):
         link = Link(self.servers, random.Random(self.seed))

@@ -1,8 +1,10 @@
 """A client of event streams: what GET …/events sends with Accept: text/event-stream."""
 
+import contextlib
 import http.client
 import json
 import socket
+import threading
 import urllib.parse
 
 
@@ -107,3 +109,54 @@ class Stream:
     def rest(self):
         """Up to the end of the stream."""
         return list(iter(self.next, None))
+
+
+class Follower:
+    """Follows a mailbox as a client should: comes back with the last id whenever its stream has ended."""
+
+    def __init__(self, apis, user):
+        self.apis = apis
+        self.user = user
+        self.seqs = []
+        self._wanted = 0
+        self._enough = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow)
+        self._last_id = 0
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self):
+        while not self._stop.is_set():
+            for api in self.apis:
+                with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                    headers = {"Last-Event-ID": str(self._last_id)}
+                    with Stream(api, self.user, headers=headers, timeout=1) as stream:
+                        if stream.status == 200:
+                            self._read(stream)
+            self._stop.wait(0.05)
+
+    def _read(self, stream):
+        while not self._stop.is_set():
+            event = stream.next()
+            if event is None:
+                return
+            if event.id is not None:
+                self._last_id = event.id
+            if event.kind == "message":
+                self.seqs.append(event.id)
+                if len(self.seqs) >= self._wanted:
+                    self._enough.set()
+
+    def wait_for(self, n, timeout=60):
+        self._enough.clear()
+        self._wanted = n
+        if len(self.seqs) < n:
+            assert self._enough.wait(timeout), f"{len(self.seqs)} of {n} entries came: {self.seqs[-5:]}"
+        assert self.seqs == list(range(1, n + 1))
