@@ -271,11 +271,9 @@ static enum err_code end_of_session(const struct watch *watch, const void *recor
     json_t *details = json_loadb(event->details.ptr, event->details.len, 0, NULL);
     const char *device = json_string_value(json_object_get(details, "device"));
     enum err_code end = ERR_NONE;
-    if (!device && watch->of_user_token)
-        end = ERR_UNAUTHENTICATED;
-    else if (device && strcmp(watch->device, device) == 0)
+    if (device && strcmp(watch->device, device) == 0)
         end = ERR_DEVICE_KICKED;
-    else if (device && strcmp(watch->token_device, device) == 0)
+    else if (device ? strcmp(watch->token_device, device) == 0 : watch->of_user_token)
         end = ERR_UNAUTHENTICATED;
     json_decref(details);
     return end;
