@@ -15,9 +15,9 @@
  * for the network.
  *
  * OWNERSHIP. What a call is given it copies. What a callback is given belongs to the library and is
- * good until the callback returns. What a call returns through `ret` belongs to the caller: a list is
- * given back by its _free function, which takes NULL; `*ret` is set on DUET_OK only. Strings end in
- * NUL, are UTF-8 and never NULL unless it says so.
+ * good until the callback returns. What a call returns through `ret` belongs to the caller: a list
+ * is given back by its _free function, which takes NULL; `*ret` is set on DUET_OK only. Strings end
+ * in NUL, are UTF-8 and never NULL unless it says so.
  *
  * ERRORS. Every call that can fail returns an enum duet_error; duet_error_text tells it in words.
  * Where a call has failed it has changed nothing, except after DUET_UNREACHABLE, DUET_BUSY and
@@ -102,7 +102,7 @@ struct duet_message {
     const char *custom_data;   /* NULL: none */
     const char *sender_nick;
     const char *client_id; /* of messages in the outbox; else empty */
-    int64_t sent_at;       /* by the server's clock; of DUET_SENDING: when it was given to duet_send */
+    int64_t sent_at; /* by the server's clock; of DUET_SENDING: when it was given to duet_send */
     int64_t edited_at;
     enum duet_message_state state;
 };
@@ -110,9 +110,9 @@ struct duet_message {
 struct duet_messages {
     const struct duet_message *items;
     size_t n;
-    bool complete;        /* nothing is missing between any two items, or above the first */
-    bool end;             /* there is nothing older than the last item */
-    enum duet_error why;  /* where it is not complete: what kept the library from asking */
+    bool complete;       /* nothing is missing between any two items, or above the first */
+    bool end;            /* there is nothing older than the last item */
+    enum duet_error why; /* where it is not complete: what kept the library from asking */
 };
 
 /* ---- callbacks ---- */
@@ -120,7 +120,8 @@ struct duet_messages {
 enum duet_source {
     DUET_OFFLINE, /* came while the device was away */
     DUET_ONLINE,  /* came just now */
-    DUET_RECENT,  /* the last message of a recent contact, told once after each login, known or not */
+    DUET_RECENT,  /* the last message of a recent contact, told once after each login, known or not
+                   */
 };
 
 enum duet_connection {
@@ -162,14 +163,13 @@ struct duet_callbacks {
     /* In the order of the mailbox, each message once (and once more as DUET_RECENT). The user's own
      * messages come too, outgoing, from all devices: a message that was given to duet_send has
      * arrived when it comes here. */
-    void (*on_new_message)(
-        void *user, const struct duet_message *message, enum duet_source source);
+    void (*on_new_message)(void *user, const struct duet_message *message, enum duet_source source);
     /* Once after each duet_login: offline messages and recent contacts are there. */
     void (*on_refresh)(void *user);
     void (*on_event)(void *user, const struct duet_event *event);
     /* The session was ended from elsewhere, by an operator or by a login of another device. The
-     * handle does nothing more on the network; reading the store works until duet_logout. `reason` is
-     * the server's word. */
+     * handle does nothing more on the network; reading the store works until duet_logout. `reason`
+     * is the server's word. */
     void (*on_kicked)(void *user, const char *reason);
     /* `why` is DUET_OK unless the state is DUET_DISCONNECTED or DUET_SIGNED_OUT. */
     void (*on_connection)(void *user, enum duet_connection state, enum duet_error why);
@@ -178,15 +178,15 @@ struct duet_callbacks {
 /* ---- a session ---- */
 
 struct duet_options {
-    const char *server; /* "https://chat.example"; a path in front of /v1 may follow */
-    const char *user;   /* the user's id, at most 64 bytes */
-    const char *device; /* names this device among the user's; at most 64 bytes, kept for good */
+    const char *server;   /* "https://chat.example"; a path in front of /v1 may follow */
+    const char *user;     /* the user's id, at most 64 bytes */
+    const char *device;   /* names this device among the user's; at most 64 bytes, kept for good */
     const char *platform; /* "ios", "android", "windows", "mac", "linux", "web", "ipad", "other" */
     const char *token;    /* the user's token, from your back end */
-    const char *path;     /* of the store's file; ":memory:" for one that ends with the process. A file
-                           * belongs to one device of one user at one server */
-    const char *ca_file;  /* PEM; NULL for the system's certificate authorities */
-    int timeout_ms;       /* for one request; 0 for 30 000 */
+    const char *path; /* of the store's file; ":memory:" for one that ends with the process. A file
+                       * belongs to one device of one user at one server */
+    const char *ca_file; /* PEM; NULL for the system's certificate authorities */
+    int timeout_ms;      /* for one request; 0 for 30 000 */
 };
 
 /* Opens the store and starts the network thread; does not wait for the server. */
@@ -202,8 +202,8 @@ DUET_API enum duet_error duet_login(
 DUET_API enum duet_error duet_set_token(struct duet *d, const char *token);
 
 /* Ends the connection, waits for the network thread and frees the handle. The store stays, and what
- * waits in the outbox is sent after the next login. DUET_INVALID, and nothing happens, when called from
- * a callback. Takes NULL. */
+ * waits in the outbox is sent after the next login. DUET_INVALID, and nothing happens, when called
+ * from a callback. Takes NULL. */
 DUET_API enum duet_error duet_logout(struct duet *d);
 
 /* ---- sending ---- */
@@ -220,8 +220,9 @@ struct duet_outgoing {
 };
 
 /* Puts a message into the outbox and returns when it is on disk there. It is sent until the server
- * answers, also after a restart, under one id, so that it is stored once; messages to one peer in the
- * order in which they were given. The answer comes as DUET_EVENT_SENT or DUET_EVENT_SEND_REFUSED. */
+ * answers, also after a restart, under one id, so that it is stored once; messages to one peer in
+ * the order in which they were given. The answer comes as DUET_EVENT_SENT or
+ * DUET_EVENT_SEND_REFUSED. */
 DUET_API enum duet_error duet_send(
     struct duet *d, const struct duet_outgoing *message, char ret_client_id[DUET_CLIENT_ID_SIZE]);
 
@@ -233,10 +234,10 @@ DUET_API enum duet_error duet_recall(struct duet *d, const char *message_id);
 /* The newest `limit` (1 to 200) messages with `peer`, newest first: of all, or of those before the
  * message `before` (NULL: all), which must be in the store.
  *
- * Answered from the store. [asks] where the store does not have everything in that stretch: then what is
- * missing is fetched from the server's history first. Where that cannot be done, the answer is
- * still DUET_OK, with what there is down to the gap, `complete` false and `why` set. Without `before`
- * the outbox's messages come first, those that wait above the limit. */
+ * Answered from the store. [asks] where the store does not have everything in that stretch: then
+ * what is missing is fetched from the server's history first. Where that cannot be done, the answer
+ * is still DUET_OK, with what there is down to the gap, `complete` false and `why` set. Without
+ * `before` the outbox's messages come first, those that wait above the limit. */
 DUET_API enum duet_error duet_get_messages(
     struct duet *d, const char *peer, const char *before, int limit, struct duet_messages **ret);
 DUET_API void duet_messages_free(struct duet_messages *messages);
@@ -247,8 +248,8 @@ struct duet_conversation {
     const char *avatar_url;
     const struct duet_message *last_message; /* NULL: none */
     int unread;                              /* 1000 stands for so many or more */
-    int64_t read_up_to;                      /* sent_at of the newest message that the user has read */
-    int64_t peer_read_up_to;                 /* the same of the peer */
+    int64_t read_up_to;      /* sent_at of the newest message that the user has read */
+    int64_t peer_read_up_to; /* the same of the peer */
     bool pinned;
     bool muted; /* the user wants no push for it */
 };

@@ -1,12 +1,13 @@
 /* Requests to the server: what libcurl is told, and what an answer means.
  *
- * An exchange is one request and its answer, on a handle of its own that may be used again. It is run by
- * http_ask, which waits, or by whoever adds its handle to a multi handle. */
+ * An exchange is one request and its answer, on a handle of its own that may be used again. It is
+ * run by http_ask, which waits, or by whoever adds its handle to a multi handle. */
 #pragma once
+
+#include <stdatomic.h>
 
 #include <curl/curl.h>
 #include <jansson.h>
-#include <stdatomic.h>
 
 #include "base/buf.h"
 #include "duet.h"
@@ -23,10 +24,10 @@ struct http {
 
 struct http_request {
     const char *method;
-    struct text path;      /* with the query */
-    struct text body;      /* JSON; absent: none */
+    struct text path; /* with the query */
+    struct text body; /* JSON; absent: none */
     struct text token;
-    bool is_stream;        /* text/event-stream, without a limit of time */
+    bool is_stream; /* text/event-stream, without a limit of time */
 };
 
 struct exchange {
@@ -39,9 +40,9 @@ struct exchange {
 
 struct answer {
     enum duet_error error; /* DUET_OK: 2xx */
-    bool decided; /* by the server, for good: the same request would be answered alike */
-    char code[64]; /* of a problem, else empty */
-    json_t *json;  /* NULL where there is no body */
+    bool decided;          /* by the server, for good: the same request would be answered alike */
+    char code[64];         /* of a problem, else empty */
+    json_t *json;          /* NULL where there is no body */
     int64_t retry_after_us;
 };
 

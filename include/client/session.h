@@ -1,8 +1,9 @@
 /* What a handle is made of, and its network thread.
  *
- * The thread alone touches the session: it logs in, follows the stream of the mailbox, hands on what
- * comes, and sends the outbox. Other threads see the members above the mutex, which do not change, those
- * behind it, and the store, which locks by itself. No lock is held while something is asked or told. */
+ * The thread alone touches the session: it logs in, follows the stream of the mailbox, hands on
+ * what comes, and sends the outbox. Other threads see the members above the mutex, which do not
+ * change, those behind it, and the store, which locks by itself. No lock is held while something is
+ * asked or told. */
 #pragma once
 
 #include <pthread.h>
@@ -37,10 +38,10 @@ struct session {
     enum stage stage;
     int64_t next_us; /* monotonic */
     struct backoff backoff;
-    bool logged_in; /* the server knows the device */
-    bool refreshed; /* on_refresh was called */
-    bool explicit;  /* the stream is asked for by position, whatever the device had */
-    bool fresh;     /* logged in since the last time that all was caught up with */
+    bool logged_in;      /* the server knows the device */
+    bool refreshed;      /* on_refresh was called */
+    bool explicit;       /* the stream is asked for by position, whatever the device had */
+    bool fresh;          /* logged in since the last time that all was caught up with */
     size_t n_opened;     /* streams */
     int64_t repaired_at; /* where the stream was opened anew for a gap; -1: nowhere */
 

@@ -1,7 +1,7 @@
 /* Server-sent events, as the HTML standard reads them: bytes in any pieces come in, events go out.
  *
- * Of the fields `event`, `data` and `id` are used; `retry` and comments are passed over. Lines end in LF,
- * CR LF or CR. */
+ * Of the fields `event`, `data` and `id` are used; `retry` and comments are passed over. Lines end
+ * in LF, CR LF or CR. */
 #pragma once
 
 #include "base/buf.h"

@@ -1,12 +1,13 @@
 /* The local store: one SQLite file, one writer, safe from any thread.
  *
- * How it knows what it has: the messages with one peer stand in the order of the server's history, which
- * goes by day and within a day by number in the mailbox. Of each message it keeps whether the one before
- * it in the store is the one before it in the history (`joined`), and of each peer whether the newest one
- * in the store is the newest there is (`top_joined`). What the mailbox brings is joined to what was on
- * top; when numbers are left out on the way, nobody knows whose messages they were, and no top is joined
- * any more. A page of the history joins what stands side by side in it. So a stretch can be given from
- * the store if each of its messages is joined, and else the history is asked at the first that is not. */
+ * How it knows what it has: the messages with one peer stand in the order of the server's history,
+ * which goes by day and within a day by number in the mailbox. Of each message it keeps whether the
+ * one before it in the store is the one before it in the history (`joined`), and of each peer
+ * whether the newest one in the store is the newest there is (`top_joined`). What the mailbox
+ * brings is joined to what was on top; when numbers are left out on the way, nobody knows whose
+ * messages they were, and no top is joined any more. A page of the history joins what stands side
+ * by side in it. So a stretch can be given from the store if each of its messages is joined, and
+ * else the history is asked at the first that is not. */
 #pragma once
 
 #include "client/wire.h"
@@ -42,8 +43,8 @@ struct gap {
     int64_t newest_seq;
 };
 
-/* Up to `limit` messages into `ret`, as duet_get_messages gives them; a gap that is found is left in *gap,
- * in the arena of the list. False when `before` is not in the store. */
+/* Up to `limit` messages into `ret`, as duet_get_messages gives them; a gap that is found is left
+ * in *gap, in the arena of the list. False when `before` is not in the store. */
 struct message_list {
     struct duet_messages list; /* first, so that a pointer to it is one to all */
     struct arena *arena;

@@ -1,5 +1,5 @@
-/* What the server says, read into structs. All that is read is copied into the arena; false where the
- * document is not as the API promises. */
+/* What the server says, read into structs. All that is read is copied into the arena; false where
+ * the document is not as the API promises. */
 #pragma once
 
 #include <jansson.h>

@@ -231,8 +231,8 @@ static struct answer ask_once(struct duet *d, struct http_request request)
     return answer;
 }
 
-/* A server that says when it will have time is asked again then, if the caller would wait so long for an
- * answer. */
+/* A server that says when it will have time is asked again then, if the caller would wait so long
+ * for an answer. */
 static bool wait_until_asked_again(const struct answer *answer, int64_t deadline_us)
 {
     int64_t wait_us = answer->retry_after_us;

@@ -27,7 +27,8 @@ bool http_start(void)
 
 void http_add_escaped(struct buf *path, const char *value)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
 
     for (const char *p = value; *p; p++) {
         if (strchr(plain, *p))
@@ -69,7 +70,8 @@ static void set_limits(CURL *easy, const struct http *http, bool is_stream)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, http->timeout_ms);
     }
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* a token is for the server it was made for */
+    curl_easy_setopt(
+        easy, CURLOPT_FOLLOWLOCATION, 0L); /* a token is for the server it was made for */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     if (http->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
@@ -95,7 +97,8 @@ void http_prepare(struct exchange *x, const struct http *http, const struct http
     buf_char(&url, '\0');
     buf_printf(&authorization, "Bearer %.*s", TEXT_ARG(request->token));
     add_header(x, "Authorization", buf_as_text(&authorization));
-    add_header(x, "Accept", request->is_stream ? TEXT("text/event-stream") : TEXT("application/json"));
+    add_header(
+        x, "Accept", request->is_stream ? TEXT("text/event-stream") : TEXT("application/json"));
     if (text_present(request->body)) {
         add_header(x, "Content-Type", TEXT("application/json"));
         curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
@@ -145,18 +148,12 @@ static const struct {
     const char *code;
     enum duet_error error;
 } meanings[] = {
-    {"invalid_request", DUET_INVALID},
-    {"malformed_json", DUET_INVALID},
-    {"body_too_large", DUET_TOO_LARGE},
-    {"unauthenticated", DUET_UNAUTHENTICATED},
-    {"blocked_by_recipient", DUET_BLOCKED},
-    {"not_friends", DUET_NOT_FRIENDS},
-    {"sender_muted", DUET_MUTED},
-    {"user_unknown", DUET_UNKNOWN},
-    {"message_unknown", DUET_UNKNOWN},
-    {"friend_request_unknown", DUET_UNKNOWN},
-    {"device_unknown", DUET_UNKNOWN},
-    {"recall_too_late", DUET_TOO_LATE},
+    {"invalid_request", DUET_INVALID},      {"malformed_json", DUET_INVALID},
+    {"body_too_large", DUET_TOO_LARGE},     {"unauthenticated", DUET_UNAUTHENTICATED},
+    {"blocked_by_recipient", DUET_BLOCKED}, {"not_friends", DUET_NOT_FRIENDS},
+    {"sender_muted", DUET_MUTED},           {"user_unknown", DUET_UNKNOWN},
+    {"message_unknown", DUET_UNKNOWN},      {"friend_request_unknown", DUET_UNKNOWN},
+    {"device_unknown", DUET_UNKNOWN},       {"recall_too_late", DUET_TOO_LATE},
 };
 
 static enum duet_error meaning_of(const char *code)
@@ -167,8 +164,8 @@ static enum duet_error meaning_of(const char *code)
     return DUET_REFUSED;
 }
 
-/* A problem that is worth trying again is none of this request. What is no problem document does not
- * come from Duet but from something before it: it has decided nothing. */
+/* A problem that is worth trying again is none of this request. What is no problem document does
+ * not come from Duet but from something before it: it has decided nothing. */
 static void read_problem(struct answer *answer)
 {
     const char *code = json_string_value(json_object_get(answer->json, "code"));
@@ -203,7 +200,8 @@ struct answer http_finish(struct exchange *x, CURLcode code)
     answer.retry_after_us = retry_after_s * USEC_PER_SEC;
     struct text body = buf_as_text(&x->reply);
     answer.json = body.len ? json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool is_good = status == 204 || ((status == 200 || status == 201) && json_is_object(answer.json));
+    bool is_good =
+        status == 204 || ((status == 200 || status == 201) && json_is_object(answer.json));
     if (is_good)
         answer.decided = true;
     else

@@ -1,12 +1,15 @@
-/* Sending what waits in the outbox: one message to a peer at a time, so that their order stays, and to a
- * few peers at once. */
+/* Sending what waits in the outbox: one message to a peer at a time, so that their order stays, and
+ * to a few peers at once. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "client/session.h"
 
 static void tell_sent(
-    struct duet *d, const struct outbox_row *row, const struct duet_message *m, enum duet_error error)
+    struct duet *d,
+    const struct outbox_row *row,
+    const struct duet_message *m,
+    enum duet_error error)
 {
     struct duet_event event = {
         .kind = m ? DUET_EVENT_SENT : DUET_EVENT_SEND_REFUSED,
@@ -29,8 +32,7 @@ static enum duet_error take_sent(struct duet *d, struct transfer *t, const json_
 
     if (!wire_message(t->arena, d->user, json, &m))
         return DUET_PROTOCOL;
-    enum duet_error error =
-        store_outbox_sent(d->store, t->row.n, m.id, wire_text(t->arena, json));
+    enum duet_error error = store_outbox_sent(d->store, t->row.n, m.id, wire_text(t->arena, json));
     if (!error)
         tell_sent(d, &t->row, &m, DUET_OK);
     return error;

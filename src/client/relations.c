@@ -30,7 +30,8 @@ static bool add_contact(struct contact_list *list, const json_t *json)
         list->capacity = capacity;
         list->list.items = items;
     }
-    return list->list.n < ITEMS_MOST && wire_contact(list->arena, json, &list->items[list->list.n++]);
+    return list->list.n < ITEMS_MOST &&
+           wire_contact(list->arena, json, &list->items[list->list.n++]);
 }
 
 static enum duet_error add_contacts(struct contact_list *list, const json_t *page)
@@ -45,7 +46,8 @@ static enum duet_error add_contacts(struct contact_list *list, const json_t *pag
     return DUET_OK;
 }
 
-/* One page of a kind, after which the query goes on; its cursor is left in *cursor, nothing in it at the end. */
+/* One page of a kind, after which the query goes on; its cursor is left in *cursor, nothing in it
+ * at the end. */
 static enum duet_error add_page(
     struct duet *d, const char *kind, struct buf *cursor, struct contact_list *list)
 {
@@ -97,8 +99,7 @@ enum duet_error duet_friends(struct duet *d, struct duet_contacts **ret)
 
 enum duet_error duet_friend_requests(struct duet *d, bool outgoing, struct duet_contacts **ret)
 {
-    return list_all(
-        d, outgoing ? "friend-requests?direction=outgoing&" : "friend-requests?", ret);
+    return list_all(d, outgoing ? "friend-requests?direction=outgoing&" : "friend-requests?", ret);
 }
 
 enum duet_error duet_blocks(struct duet *d, struct duet_contacts **ret)

@@ -113,8 +113,7 @@ void session_lose(struct duet *d, enum duet_error why, int64_t retry_after_us)
         return;
     }
     s->stage = STAGE_WAITING;
-    s->next_us =
-        clock_mono_us() + backoff_next_us(&s->backoff, random_bits(), retry_after_us);
+    s->next_us = clock_mono_us() + backoff_next_us(&s->backoff, random_bits(), retry_after_us);
     tell_connection(d, DUET_DISCONNECTED, why);
 }
 
@@ -139,16 +138,15 @@ static void lose_by_answer(struct duet *d, const struct answer *answer)
     if (strcmp(answer->code, "kicked") == 0)
         end_session(d, answer->code);
     else
-        session_lose(
-            d, answer->error ? answer->error : DUET_UNREACHABLE, answer->retry_after_us);
+        session_lose(d, answer->error ? answer->error : DUET_UNREACHABLE, answer->retry_after_us);
 }
 
 /* ---- the stream: what comes ---- */
 
 static void open_stream(struct duet *d);
 
-/* The stream has lost something: it is opened once more where the store ends, and tells then what is
- * really left out. */
+/* The stream has lost something: it is opened once more where the store ends, and tells then what
+ * is really left out. */
 static bool is_gap(struct duet *d, const struct entry *e)
 {
     struct session *s = &d->session;
@@ -320,8 +318,8 @@ static void position_done(struct duet *d, struct transfer *t, struct answer *ans
         open_stream(d);
 }
 
-/* The server's position of the device and the store's own need not agree: the last reports may be lost,
- * the store may be new, or an old copy of itself. */
+/* The server's position of the device and the store's own need not agree: the last reports may be
+ * lost, the store may be new, or an old copy of itself. */
 static void login_done(struct duet *d, struct transfer *t, struct answer *answer)
 {
     struct session *s = &d->session;
@@ -395,8 +393,7 @@ static void recent_contacts_done(struct duet *d, struct transfer *t, struct answ
 {
     (void)t;
     if (!answer->error)
-        answer->error =
-            store_take_conversations(d->store, json_object_get(answer->json, "items"));
+        answer->error = store_take_conversations(d->store, json_object_get(answer->json, "items"));
     if (answer->error) {
         lose_by_answer(d, answer);
         return;
@@ -414,8 +411,8 @@ static void ask_recent_contacts(struct duet *d)
     path_of_user(d, &path);
     buf_printf(&path, "/conversations");
     session_start(
-        d, &d->session.request,
-        &(struct http_request){.method = "GET", .path = buf_as_text(&path)}, recent_contacts_done);
+        d, &d->session.request, &(struct http_request){.method = "GET", .path = buf_as_text(&path)},
+        recent_contacts_done);
 }
 
 /* ---- reporting the position ---- */

@@ -1,4 +1,5 @@
-/* Any bytes as a stream, in pieces whose length the first byte picks: the pieces make no difference. */
+/* Any bytes as a stream, in pieces whose length the first byte picks: the pieces make no
+ * difference. */
 #include "client/sse.h"
 
 #include <stdint.h>

@@ -17,8 +17,7 @@ static void read_stream(struct text stream, size_t piece, struct buf *ret)
         memcpy(bytes, stream.ptr, n);
         struct text rest = {bytes, n};
         while (sse_next(&sse, &rest, &event))
-            buf_printf(
-                ret, "%.*s=%.*s;", TEXT_ARG(event.name), TEXT_ARG(event.data));
+            buf_printf(ret, "%.*s=%.*s;", TEXT_ARG(event.name), TEXT_ARG(event.data));
         free(bytes);
         stream.ptr += n;
         stream.len -= n;
@@ -43,7 +42,9 @@ static void events_are_read_in_whatever_pieces_they_come(void **state)
         {"event: sync\n\ndata: a\n\n", "message=a;"},
         {"event: x\nevent: y\ndata: a\n\ndata: b\n\n", "y=a;message=b;"},
         {"retry: 1000\nwhat: ever\nalone\ndata: a\n\n", "message=a;"},
-        {"\xEF\xBB\xBF" "data: a\n\n", "message=a;"},
+        {"\xEF\xBB\xBF"
+         "data: a\n\n",
+         "message=a;"},
         {"data: a\n", ""},
         {"data: never ended", ""},
         {"data\n\n", "message=;"},

@@ -1,10 +1,11 @@
 #include "client/store.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -12,9 +13,10 @@
 #define SCHEMA_VERSION 1
 #define DAY_MS INT64_C(86400000)
 
-/* A message's place among those with its peer is (day, seq, sub). What the mailbox has brought has its own
- * number, and 0. What the history has brought has none: it takes the number of the message above it, or
- * on a day's top that of the position, and goes below by sub. A place, once taken, is kept. */
+/* A message's place among those with its peer is (day, seq, sub). What the mailbox has brought has
+ * its own number, and 0. What the history has brought has none: it takes the number of the message
+ * above it, or on a day's top that of the position, and goes below by sub. A place, once taken, is
+ * kept. */
 static const char schema[] =
     "create table meta (name text primary key, value) without rowid;"
     "create table message ("
@@ -196,8 +198,7 @@ static enum duet_error set_up(struct store *s, const char *user, const char *dev
         return error;
     }
     enum duet_error made = make_or_check(s, user, device);
-    s->position =
-        one_number(s, query(s, "select value from meta where name = 'position'", ""), -1);
+    s->position = one_number(s, query(s, "select value from meta where name = 'position'", ""), -1);
     enum duet_error stored = commit(s);
     return made ? made : stored;
 }
@@ -269,10 +270,7 @@ static bool is_known(struct store *s, const char *id)
 
 static void replace_body(struct store *s, const char *id, const char *body)
 {
-    finish(
-        s,
-        query(
-            s, "update message set body = ? where id = ? and not deleted", "tt", body, id));
+    finish(s, query(s, "update message set body = ? where id = ? and not deleted", "tt", body, id));
 }
 
 struct place {
@@ -287,13 +285,12 @@ static void insert_message(
     bool joined)
 {
     finish(
-        s,
-        query(
-            s,
-            "insert into message (id, peer, day, seq, sub, sent_at, joined, body)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?)",
-            "ttiiiiit", m->id, m->peer, place.day, place.seq, place.sub, m->sent_at,
-            (int64_t)joined, body));
+        s, query(
+               s,
+               "insert into message (id, peer, day, seq, sub, sent_at, joined, body)"
+               " values (?, ?, ?, ?, ?, ?, ?, ?)",
+               "ttiiiiit", m->id, m->peer, place.day, place.seq, place.sub, m->sent_at,
+               (int64_t)joined, body));
     finish(s, query(s, "delete from outbox where message_id = ?", "t", m->id));
 }
 
@@ -417,11 +414,10 @@ static void read_outbox(struct store *s, const char *peer, struct message_list *
 
     while (next_row(s, rows)) {
         const char *body = column_text(rows, 2);
-        bool good = column_text(rows, 3)
-                        ? wire_message_text(ret->arena, s->user, body, &m)
-                        : wire_pending(
-                              ret->arena, column_text(rows, 0), sqlite3_column_int64(rows, 1), body,
-                              &m);
+        bool good = column_text(rows, 3) ? wire_message_text(ret->arena, s->user, body, &m)
+                                         : wire_pending(
+                                               ret->arena, column_text(rows, 0),
+                                               sqlite3_column_int64(rows, 1), body, &m);
         if (good)
             add_item(ret, &m);
     }
@@ -440,8 +436,7 @@ static int64_t newest_seq(struct store *s, const char *peer)
         0);
 }
 
-static void note_gap(
-    struct store *s, const char *peer, struct message_list *ret, sqlite3_stmt *row)
+static void note_gap(struct store *s, const char *peer, struct message_list *ret, sqlite3_stmt *row)
 {
     ret->has_gap = true;
     ret->gap.position = s->position;
@@ -465,9 +460,9 @@ static void read_rows(
     struct message_list *ret)
 {
     int n = 0;
-    bool more;
+    bool joined = true;
 
-    for (; (more = next_row(s, rows)); skip_first = false) {
+    for (; next_row(s, rows); skip_first = false) {
         struct duet_message m;
         bool given = !skip_first && !sqlite3_column_int(rows, 4);
         if (given && n == limit)
@@ -476,13 +471,14 @@ static void read_rows(
             add_item(ret, &m);
             n++;
         }
-        if (n < limit && !sqlite3_column_int(rows, 1)) {
+        joined = sqlite3_column_int(rows, 1);
+        if (n < limit && !joined) {
             if (!ret->has_gap) /* else it is asked for on top first */
                 note_gap(s, peer, ret, rows);
             return;
         }
     }
-    ret->list.end = !ret->has_gap;
+    ret->list.end = joined && !ret->has_gap;
 }
 
 static void read_list(
@@ -653,8 +649,8 @@ static void read_conversations(struct store *s, struct conversation_list *ret)
     size_t n = (size_t)one_number(s, query(s, "select count(*) from conversation", ""), 0);
     struct duet_conversation *items = arena_alloc(ret->arena, (n + 1) * sizeof(*items));
     ret->list.items = items;
-    stmt_auto *rows = query(
-        s, "select body, read_up_to, peer_read_up_to from conversation order by rank", "");
+    stmt_auto *rows =
+        query(s, "select body, read_up_to, peer_read_up_to from conversation order by rank", "");
     while (next_row(s, rows) && ret->list.n < n)
         read_conversation(s, rows, ret->arena, &items[ret->list.n++]);
 }
@@ -671,8 +667,8 @@ enum duet_error store_read_conversations(struct store *s, struct conversation_li
 
 /* ---- the outbox ---- */
 
-/* What the caller is told to be in the outbox survives a loss of power; what the mailbox brings can be
- * had again. */
+/* What the caller is told to be in the outbox survives a loss of power; what the mailbox brings can
+ * be had again. */
 enum duet_error store_outbox_add(
     struct store *s, const char *client_id, const char *peer, const char *body)
 {

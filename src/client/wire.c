@@ -160,8 +160,7 @@ static bool read_details(struct arena *arena, const json_t *details, struct entr
     return e->kicked_device && e->kicked_reason;
 }
 
-static bool read_message(
-    struct arena *arena, const char *user, const json_t *json, struct entry *e)
+static bool read_message(struct arena *arena, const char *user, const json_t *json, struct entry *e)
 {
     if (!json)
         return true;

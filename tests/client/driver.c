@@ -1,6 +1,6 @@
-/* What the tests of libduet talk to: each line of input is a call as a JSON array, ["send", "bob", "hi"];
- * each line of output an object, the answer of a call ("call") or a callback ("on"). Ends with its
- * input.
+/* What the tests of libduet talk to: each line of input is a call as a JSON array, ["send", "bob",
+ * "hi"]; each line of output an object, the answer of a call ("call") or a callback ("on"). Ends
+ * with its input.
  *
  * client-driver SERVER USER DEVICE TOKEN STORE TIMEOUT_MS */
 #include <pthread.h>
@@ -62,8 +62,8 @@ static void on_event(void *user, const struct duet_event *e)
 {
     (void)user;
     print(json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s?, s:s, s:o}", "on", "event", "name", e->name, "seq",
-        (json_int_t)e->seq, "peer", e->peer, "message_id", e->message_id, "up_to",
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s?, s:s, s:o}", "on", "event", "name", e->name,
+        "seq", (json_int_t)e->seq, "peer", e->peer, "message_id", e->message_id, "up_to",
         (json_int_t)e->up_to, "client_id", e->client_id, "details", e->details_json, "error",
         duet_error_text(e->error), "message", of_message(e->message)));
 }
@@ -150,9 +150,7 @@ static enum duet_error do_conversations(struct duet *d, json_t *answer)
 }
 
 static enum duet_error do_contacts(
-    struct duet *d,
-    enum duet_error (*ask)(struct duet *, struct duet_contacts **),
-    json_t *answer)
+    struct duet *d, enum duet_error (*ask)(struct duet *, struct duet_contacts **), json_t *answer)
 {
     struct duet_contacts *list;
     enum duet_error error = ask(d, &list);
@@ -163,10 +161,10 @@ static enum duet_error do_contacts(
     for (size_t i = 0; i < list->n; i++) {
         const struct duet_contact *c = &list->items[i];
         json_array_append_new(
-            items, json_pack(
-                       "{s:s, s:s, s:s, s:s, s:I, s:b}", "peer", c->peer, "nick", c->nick, "remark",
-                       c->remark, "text", c->text, "since", (json_int_t)c->since, "mutual",
-                       c->mutual));
+            items,
+            json_pack(
+                "{s:s, s:s, s:s, s:s, s:I, s:b}", "peer", c->peer, "nick", c->nick, "remark",
+                c->remark, "text", c->text, "since", (json_int_t)c->since, "mutual", c->mutual));
     }
     json_object_set_new(answer, "items", items);
     duet_contacts_free(list);
@@ -197,7 +195,7 @@ static const struct {
     const char *name;
     enum duet_error (*change)(struct duet *, const char *);
 } changes[] = {
-    {"set_token", duet_set_token},       {"recall", duet_recall},
+    {"set_token", duet_set_token},         {"recall", duet_recall},
     {"friend_remove", duet_friend_remove}, {"friend_accept", duet_friend_accept},
     {"friend_reject", duet_friend_reject}, {"block_add", duet_block_add},
     {"block_remove", duet_block_remove},
