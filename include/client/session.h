@@ -18,7 +18,6 @@
 enum stage {
     STAGE_WAITING,     /* until `session.next_us` */
     STAGE_LOGIN,       /* the device is being announced */
-    STAGE_POSITION,    /* the server is being told what the store has */
     STAGE_CATCHING_UP, /* the stream is open and tells what was missed */
     STAGE_FOLLOWING,
     STAGE_SIGNED_OUT, /* until there is another token */
@@ -40,14 +39,13 @@ struct session {
     struct backoff backoff;
     bool logged_in;      /* the server knows the device */
     bool refreshed;      /* on_refresh was called */
-    bool explicit;       /* the stream is asked for by position, whatever the device had */
     bool fresh;          /* logged in since the last time that all was caught up with */
     size_t n_opened;     /* streams */
     int64_t repaired_at; /* where the stream was opened anew for a gap; -1: nowhere */
 
     struct sse sse;
     struct transfer stream;
-    struct transfer request; /* login, position before the stream, recent contacts */
+    struct transfer request; /* login, recent contacts */
 
     struct transfer report; /* of the position */
     int64_t reported;

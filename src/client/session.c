@@ -145,6 +145,12 @@ static void lose_by_answer(struct duet *d, const struct answer *answer)
 
 static void open_stream(struct duet *d);
 
+static void report_soon(struct session *s)
+{
+    if (!s->report_us)
+        s->report_us = clock_mono_us() + REPORT_AFTER_US;
+}
+
 /* The stream has lost something: it is opened once more where the store ends, and tells then what
  * is really left out. */
 static bool is_gap(struct duet *d, const struct entry *e)
@@ -160,7 +166,6 @@ static void repair_gap(struct duet *d)
     struct session *s = &d->session;
 
     s->repaired_at = store_position(d->store);
-    s->explicit = true;
     close_stream(d);
     open_stream(d);
 }
@@ -187,8 +192,7 @@ static void take_entry(struct duet *d, const struct entry *e)
         session_lose(d, error, 0);
         return;
     }
-    if (!s->report_us)
-        s->report_us = clock_mono_us() + REPORT_AFTER_US;
+    report_soon(s);
     tell_entry(d, e);
     if (is_end_of_session(d, e))
         end_session(d, e->kicked_reason);
@@ -208,6 +212,7 @@ static void take_sync(struct duet *d, const json_t *json)
             session_lose(d, error, 0);
             return;
         }
+        report_soon(s);
     }
     bool was_following = s->stage == STAGE_FOLLOWING;
     s->stage = STAGE_FOLLOWING;
@@ -273,8 +278,7 @@ static void open_stream(struct duet *d)
     path_of_user(d, &path);
     buf_printf(&path, "/events?device=");
     http_add_escaped(&path, d->device);
-    if (s->explicit)
-        buf_printf(&path, "&after=%lld", (long long)store_position(d->store));
+    buf_printf(&path, "&after=%lld", (long long)store_position(d->store));
     sse_done(&s->sse);
     sse_init(&s->sse);
     s->n_opened++;
@@ -287,48 +291,18 @@ static void open_stream(struct duet *d)
 
 /* ---- logging in ---- */
 
-static void put_position(
-    struct duet *d,
-    struct transfer *t,
-    int64_t position,
-    void (*done)(struct duet *d, struct transfer *t, struct answer *answer))
-{
-    buf_auto path = BUF(1024);
-    char body[64];
-    int length = snprintf(body, sizeof(body), "{\"seq\":%lld}", (long long)position);
-
-    path_of_user(d, &path);
-    buf_printf(&path, "/devices/");
-    http_add_escaped(&path, d->device);
-    buf_printf(&path, "/position");
-    d->session.reported = position;
-    session_start(
-        d, t,
-        &(struct http_request){
-            .method = "PUT", .path = buf_as_text(&path), .body = {body, (size_t)length}},
-        done);
-}
-
-static void position_done(struct duet *d, struct transfer *t, struct answer *answer)
-{
-    (void)t;
-    if (answer->error)
-        lose_by_answer(d, answer);
-    else
-        open_stream(d);
-}
-
-/* The server's position of the device and the store's own need not agree: the last reports may be
- * lost, the store may be new, or an old copy of itself. */
+/* The store knows best what it has; the server's position of the device may be older, by reports
+ * that were lost, or newer, where the store is an old copy of itself. A new store has nothing, and
+ * begins where the device was. */
 static void login_done(struct duet *d, struct transfer *t, struct answer *answer)
 {
     struct session *s = &d->session;
     const json_t *position = json_object_get(answer->json, "position");
-    int64_t ours = store_position(d->store);
 
+    (void)t;
     if (!answer->error && !json_is_integer(position))
         answer->error = DUET_PROTOCOL;
-    if (!answer->error && ours < 0)
+    if (!answer->error && store_position(d->store) < 0)
         answer->error = store_jump(d->store, json_integer_value(position));
     if (answer->error) {
         lose_by_answer(d, answer);
@@ -336,13 +310,9 @@ static void login_done(struct duet *d, struct transfer *t, struct answer *answer
     }
     s->logged_in = true;
     s->fresh = true;
-    s->explicit = ours >= 0 && ours < json_integer_value(position);
-    if (ours > json_integer_value(position)) {
-        s->stage = STAGE_POSITION;
-        put_position(d, t, ours, position_done);
-    } else {
-        open_stream(d);
-    }
+    s->reported = json_integer_value(position);
+    report_soon(s);
+    open_stream(d);
 }
 
 static void log_in(struct duet *d)
@@ -368,12 +338,10 @@ static void connect_now(struct duet *d)
 
     tell_connection(d, DUET_CONNECTING, DUET_OK);
     s->repaired_at = -1;
-    if (!s->logged_in) {
+    if (s->logged_in)
+        open_stream(d);
+    else
         log_in(d);
-        return;
-    }
-    s->explicit = true;
-    open_stream(d);
 }
 
 /* ---- recent contacts ---- */
@@ -425,6 +393,24 @@ static void report_done(struct duet *d, struct transfer *t, struct answer *answe
         session_lose(d, answer->error, 0);
 }
 
+static void report(struct duet *d, int64_t position)
+{
+    buf_auto path = BUF(1024);
+    char body[64];
+    int length = snprintf(body, sizeof(body), "{\"seq\":%lld}", (long long)position);
+
+    path_of_user(d, &path);
+    buf_printf(&path, "/devices/");
+    http_add_escaped(&path, d->device);
+    buf_printf(&path, "/position");
+    d->session.reported = position;
+    session_start(
+        d, &d->session.report,
+        &(struct http_request){
+            .method = "PUT", .path = buf_as_text(&path), .body = {body, (size_t)length}},
+        report_done);
+}
+
 static void report_step(struct duet *d, int64_t now_us)
 {
     struct session *s = &d->session;
@@ -434,7 +420,7 @@ static void report_step(struct duet *d, int64_t now_us)
     s->report_us = 0;
     int64_t position = store_position(d->store);
     if (position != s->reported)
-        put_position(d, &s->report, position, report_done);
+        report(d, position);
 }
 
 /* ---- the thread ---- */

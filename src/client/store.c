@@ -628,8 +628,9 @@ enum duet_error store_take_conversations(struct store *s, const json_t *json)
 
     begin(s);
     finish(s, query(s, "delete from conversation", ""));
-    json_array_foreach(json, i, item)
+    json_array_foreach(json, i, item) {
         take_conversation(s, item, (int64_t)i);
+    }
     return commit(s);
 }
 
