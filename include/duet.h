@@ -4,8 +4,9 @@
  * what it learns in a local store (one SQLite file), and sends what it is given until the server
  * has answered. Being offline is no error: what is in the store can be read, what is sent waits.
  *
- * THREADS. Each handle has one network thread of its own. All callbacks are called from it, one at
- * a time; while one runs nothing is received and nothing is sent. Every call may be made from any
+ * THREADS. Each handle has one network thread of its own, in which no signal is handled. All
+ * callbacks are called from it, one at a time; while one runs nothing is received and nothing is
+ * sent. Every call may be made from any
  * thread, also from several at once and from callbacks, with one exception: duet_logout, which
  * waits for that thread, and after which no call may be under way or be made. No callback is called
  * before duet_login has set *ret or after duet_logout has returned.

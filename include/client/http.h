@@ -4,8 +4,6 @@
  * run by http_ask, which waits, or by whoever adds its handle to a multi handle. */
 #pragma once
 
-#include <stdatomic.h>
-
 #include <curl/curl.h>
 #include <jansson.h>
 
@@ -54,6 +52,8 @@ bool http_start(void);
 
 /* The exchange is zeroed before its first use. */
 void http_prepare(struct exchange *x, const struct http *http, const struct http_request *request);
+/* Waits for the answer. */
+CURLcode http_perform(struct exchange *x);
 struct answer http_finish(struct exchange *x, CURLcode code);
 void exchange_done(struct exchange *x);
 

@@ -29,6 +29,7 @@ struct transfer {
     struct exchange x;
     bool busy;
     void (*done)(struct duet *d, struct transfer *t, struct answer *answer);
+    int64_t token_no;
     struct outbox_row row; /* of a send; its texts are in the arena */
     struct arena *arena;
 };
@@ -37,11 +38,13 @@ struct session {
     enum stage stage;
     int64_t next_us; /* monotonic */
     struct backoff backoff;
-    bool logged_in;      /* the server knows the device */
-    bool refreshed;      /* on_refresh was called */
-    bool fresh;          /* logged in since the last time that all was caught up with */
-    size_t n_opened;     /* streams */
-    int64_t repaired_at; /* where the stream was opened anew for a gap; -1: nowhere */
+    bool logged_in;        /* the server knows the device */
+    bool refreshed;        /* on_refresh was called */
+    bool fresh;            /* logged in since the last time that all was caught up with */
+    size_t n_opened;       /* streams */
+    int64_t refused_token; /* its number, in STAGE_SIGNED_OUT */
+    int64_t opened_at;     /* where the stream was asked to begin */
+    int64_t repaired_at;   /* where the stream was opened anew for a gap; -1: nowhere */
 
     struct sse sse;
     struct transfer stream;
@@ -70,7 +73,7 @@ struct duet {
 
     pthread_mutex_t mutex; /* guards what follows, down to the session */
     char *token;
-    bool has_new_token;
+    int64_t token_no; /* grows with each one */
     bool stopping;
     enum duet_error ended; /* DUET_KICKED when nothing is asked any more */
     struct exchange spare; /* of calls that ask; its connection stays open */
@@ -93,8 +96,8 @@ void session_lose(struct duet *d, enum duet_error why, int64_t retry_after_us);
 
 void outbox_step(struct duet *d, int64_t now_us);
 
-/* A copy of the token; the caller frees it. */
-char *duet_token(struct duet *d);
+/* A copy of the token; the caller frees it. `ret_no` may be NULL. */
+char *duet_token(struct duet *d, int64_t *ret_no);
 
 /* "/v1/users/{user}", and what follows. */
 void path_of_user(struct duet *d, struct buf *ret);

@@ -1,4 +1,5 @@
 /* The calls of a session: login and logout, sending, and what asks the server for one thing. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -125,6 +126,18 @@ static void unmake(struct duet *d)
     free(d);
 }
 
+/* Signals are the app's: none is taken by this thread. */
+static bool start_thread(struct duet *d)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&d->thread, NULL, session_run, d) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 enum duet_error duet_login(
     const struct duet_options *options,
     const struct duet_callbacks *callbacks,
@@ -143,7 +156,7 @@ enum duet_error duet_login(
         return error;
     }
     *ret = d; /* before the thread, which may call back at once */
-    if (pthread_create(&d->thread, NULL, session_run, d) == 0)
+    if (start_thread(d))
         return DUET_OK;
     *ret = NULL;
     unmake(d);
@@ -173,17 +186,19 @@ enum duet_error duet_set_token(struct duet *d, const char *token)
     pthread_mutex_lock(&d->mutex);
     char *old = d->token;
     d->token = taken;
-    d->has_new_token = true;
+    d->token_no++;
     pthread_mutex_unlock(&d->mutex);
     free(old);
     curl_multi_wakeup(d->multi);
     return DUET_OK;
 }
 
-char *duet_token(struct duet *d)
+char *duet_token(struct duet *d, int64_t *ret_no)
 {
     pthread_mutex_lock(&d->mutex);
     char *token = copy(d->token);
+    if (ret_no)
+        *ret_no = d->token_no;
     pthread_mutex_unlock(&d->mutex);
     return token;
 }
@@ -218,14 +233,14 @@ static void give_spare(struct duet *d, struct exchange x)
 
 static struct answer ask_once(struct duet *d, struct http_request request)
 {
-    mem_auto char *token = duet_token(d);
+    mem_auto char *token = duet_token(d, NULL);
     struct answer answer = {0};
     struct exchange x = take_spare(d, &answer.error);
 
     if (!answer.error) {
         request.token = text_of(token);
         http_prepare(&x, &d->http, &request);
-        answer = http_finish(&x, curl_easy_perform(x.easy));
+        answer = http_finish(&x, http_perform(&x));
     }
     give_spare(d, x);
     return answer;

@@ -27,7 +27,7 @@ void session_start(
     const struct http_request *request,
     void (*done)(struct duet *d, struct transfer *t, struct answer *answer))
 {
-    mem_auto char *token = duet_token(d);
+    mem_auto char *token = duet_token(d, &t->token_no);
     struct http_request signed_request = *request;
 
     signed_request.token = text_of(token);
@@ -46,10 +46,21 @@ static void stop_transfer(struct duet *d, struct transfer *t)
     t->busy = false;
 }
 
+static int64_t token_no(struct duet *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    int64_t no = d->token_no;
+    pthread_mutex_unlock(&d->mutex);
+    return no;
+}
+
 static void finish_transfer(struct duet *d, struct transfer *t, CURLcode code)
 {
     answer_auto answer = http_finish(&t->x, code);
 
+    /* The refusal of a token that was replaced meanwhile says nothing of the present one. */
+    if (answer.error == DUET_UNAUTHENTICATED && t->token_no != token_no(d))
+        answer.error = DUET_BUSY;
     stop_transfer(d, t);
     t->done(d, t, &answer);
 }
@@ -109,6 +120,7 @@ void session_lose(struct duet *d, enum duet_error why, int64_t retry_after_us)
     close_stream(d);
     if (why == DUET_UNAUTHENTICATED) {
         s->stage = STAGE_SIGNED_OUT;
+        s->refused_token = token_no(d);
         tell_connection(d, DUET_SIGNED_OUT, why);
         return;
     }
@@ -161,11 +173,8 @@ static bool is_gap(struct duet *d, const struct entry *e)
     return s->stage == STAGE_FOLLOWING && e->seq != position + 1 && s->repaired_at != position;
 }
 
-static void repair_gap(struct duet *d)
+static void reopen_stream(struct duet *d)
 {
-    struct session *s = &d->session;
-
-    s->repaired_at = store_position(d->store);
     close_stream(d);
     open_stream(d);
 }
@@ -184,7 +193,8 @@ static void take_entry(struct duet *d, const struct entry *e)
     if (e->seq <= store_position(d->store))
         return;
     if (is_gap(d, e)) {
-        repair_gap(d);
+        s->repaired_at = store_position(d->store);
+        reopen_stream(d);
         return;
     }
     enum duet_error error = store_take(d->store, e);
@@ -200,20 +210,39 @@ static void take_entry(struct duet *d, const struct entry *e)
 
 static void ask_recent_contacts(struct duet *d);
 
+/* Moves the position to what the server says is the end. False when the stream has ended over it.
+ */
+static bool take_last_seq(struct duet *d, int64_t last_seq)
+{
+    struct session *s = &d->session;
+    bool has_gone_back =
+        last_seq < s->opened_at; /* the server's database is an old copy of itself */
+
+    if (last_seq <= store_position(d->store) && !has_gone_back)
+        return true;
+    enum duet_error error = store_jump(d->store, last_seq);
+    if (error) {
+        session_lose(d, error, 0);
+        return false;
+    }
+    report_soon(s);
+    if (has_gone_back)
+        reopen_stream(d);
+    return !has_gone_back;
+}
+
 /* All that was missed has been told. */
 static void take_sync(struct duet *d, const json_t *json)
 {
     struct session *s = &d->session;
-    int64_t last_seq = json_integer_value(json_object_get(json, "last_seq"));
+    const json_t *last_seq = json_object_get(json, "last_seq");
 
-    if (last_seq > store_position(d->store)) {
-        enum duet_error error = store_jump(d->store, last_seq);
-        if (error) {
-            session_lose(d, error, 0);
-            return;
-        }
-        report_soon(s);
+    if (!json_is_integer(last_seq) || json_integer_value(last_seq) < 0) {
+        session_lose(d, DUET_PROTOCOL, 0);
+        return;
     }
+    if (!take_last_seq(d, json_integer_value(last_seq)))
+        return;
     bool was_following = s->stage == STAGE_FOLLOWING;
     s->stage = STAGE_FOLLOWING;
     s->fresh = false;
@@ -278,7 +307,8 @@ static void open_stream(struct duet *d)
     path_of_user(d, &path);
     buf_printf(&path, "/events?device=");
     http_add_escaped(&path, d->device);
-    buf_printf(&path, "&after=%lld", (long long)store_position(d->store));
+    s->opened_at = store_position(d->store);
+    buf_printf(&path, "&after=%lld", (long long)s->opened_at);
     sse_done(&s->sse);
     sse_init(&s->sse);
     s->n_opened++;
@@ -425,22 +455,20 @@ static void report_step(struct duet *d, int64_t now_us)
 
 /* ---- the thread ---- */
 
-static bool take_flags(struct duet *d, bool *ret_new_token)
+static bool is_stopping(struct duet *d)
 {
     pthread_mutex_lock(&d->mutex);
-    *ret_new_token = d->has_new_token;
-    d->has_new_token = false;
     bool stopping = d->stopping;
     pthread_mutex_unlock(&d->mutex);
-    return !stopping;
+    return stopping;
 }
 
-static void step(struct duet *d, bool new_token)
+static void step(struct duet *d)
 {
     struct session *s = &d->session;
     int64_t now_us = clock_mono_us();
 
-    if (s->stage == STAGE_SIGNED_OUT && new_token) {
+    if (s->stage == STAGE_SIGNED_OUT && s->refused_token != token_no(d)) {
         s->stage = STAGE_WAITING;
         s->next_us = now_us;
     }
@@ -490,12 +518,11 @@ static void release(struct duet *d)
 void *session_run(void *user)
 {
     struct duet *d = user;
-    bool new_token;
     int n_running;
 
     d->session.repaired_at = -1;
-    while (take_flags(d, &new_token)) {
-        step(d, new_token);
+    while (!is_stopping(d)) {
+        step(d);
         curl_multi_perform(d->multi, &n_running);
         read_stream(d);
         finish_transfers(d);

@@ -11,22 +11,26 @@ class Between:
 
     `instead(handler)`: called for each request before it is passed on; True when it has answered.
     `drop(event)`: called with the lines of each server-sent event; True to leave it out.
+    `tls`, when it is made: an ssl.SSLContext with a certificate.
     `seen`: the method and path of all requests."""
 
-    def __init__(self, server):
+    def __init__(self, server, tls=None):
         self.server = server
+        self._scheme = "https" if tls else "http"
         self.instead = None
         self.drop = None
         self.seen = []
         self._streams = set()
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_port}"
 
     def close(self):
         self._http.shutdown()

@@ -29,7 +29,7 @@ class Device:
     """`heard` has all callbacks so far, `told` the new messages among them (not those that are recent
     contacts' last ones)."""
 
-    def __init__(self, url, user, token, store, name="phone", timeout_ms=20000):
+    def __init__(self, url, user, token, store, name="phone", timeout_ms=20000, ca_file=None):
         self.user = user
         self.heard = []
         self._answers = []
@@ -37,7 +37,10 @@ class Device:
         self._errors = []
         # pylint: disable=consider-using-with; end and kill wait for it
         self.process = subprocess.Popen(
-            [BUILD / "client-driver", url, user, name, token, str(store), str(timeout_ms)],
+            [
+                *(BUILD / "client-driver", url, user, name, token, str(store), str(timeout_ms)),
+                *([ca_file] if ca_file else []),
+            ],
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

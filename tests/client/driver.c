@@ -2,7 +2,7 @@
  * "hi"]; each line of output an object, the answer of a call ("call") or a callback ("on"). Ends
  * with its input.
  *
- * client-driver SERVER USER DEVICE TOKEN STORE TIMEOUT_MS */
+ * client-driver SERVER USER DEVICE TOKEN STORE TIMEOUT_MS [CA_FILE] */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,7 +250,7 @@ int main(int argc, char **argv)
     static char line[LINE_BYTES];
     struct duet *d;
 
-    if (argc != 7)
+    if (argc != 7 && argc != 8)
         return 2;
     struct duet_options options = {
         .server = argv[1],
@@ -259,6 +259,7 @@ int main(int argc, char **argv)
         .platform = "linux",
         .token = argv[4],
         .path = argv[5],
+        .ca_file = argc > 7 ? argv[7] : NULL,
         .timeout_ms = (int)strtol(argv[6], NULL, 10),
     };
     static const struct duet_callbacks callbacks = {
