@@ -5,6 +5,7 @@
 
 #include <microhttpd.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "http/rate_limit.h"
@@ -25,8 +26,10 @@ struct reply_context {
     struct text request_id;
     struct text if_none_match; /* absent: no comparison */
     struct text accept_encoding;
-    const char *location; /* or NULL */
-    const char *allow;    /* or NULL */
+    const char *location;   /* or NULL */
+    const char *allow;      /* or NULL */
+    const char *own_header; /* of the operation; or NULL */
+    const char *own_value;
     bool replayed;
     struct text tag; /* the resource's own entity tag; absent: it has none */
     bool etag;       /* one resource, read: it has a tag, its own or a digest of the body */
@@ -35,9 +38,17 @@ struct reply_context {
     struct rate_state rate;
 };
 
+/* Whether one of the list in Accept or Accept-Encoding is `wanted` itself, and not with a weight of
+ * 0. */
+bool reply_accepts(struct text list, struct text wanted);
+
 /* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was
  * applied; `repeatable`: repeating the request cannot apply it twice. */
 char *reply_problem(const struct err *err, struct text request_id, bool is_write, bool repeatable);
+
+/* Status line and headers of a stream of events in chunks, for which there is no struct
+ * MHD_Response. */
+struct text reply_event_head(const struct reply_context *context, struct arena *arena);
 
 /* NULL when libmicrohttpd cannot make it. Takes reply->body. */
 struct MHD_Response *reply_make(struct reply *reply, const struct reply_context *context);
