@@ -54,13 +54,18 @@ static int64_t token_no(struct duet *d)
     return no;
 }
 
+/* The refusal of a token that was replaced meanwhile says nothing of the present one. */
+static void forgive_old_token(struct duet *d, const struct transfer *t, struct answer *answer)
+{
+    if (answer->error == DUET_UNAUTHENTICATED && t->token_no != token_no(d))
+        answer->error = DUET_BUSY;
+}
+
 static void finish_transfer(struct duet *d, struct transfer *t, CURLcode code)
 {
     answer_auto answer = http_finish(&t->x, code);
 
-    /* The refusal of a token that was replaced meanwhile says nothing of the present one. */
-    if (answer.error == DUET_UNAUTHENTICATED && t->token_no != token_no(d))
-        answer.error = DUET_BUSY;
+    forgive_old_token(d, t, &answer);
     stop_transfer(d, t);
     t->done(d, t, &answer);
 }
@@ -121,6 +126,7 @@ void session_lose(struct duet *d, enum duet_error why, int64_t retry_after_us)
     if (why == DUET_UNAUTHENTICATED) {
         s->stage = STAGE_SIGNED_OUT;
         s->refused_token = token_no(d);
+        s->logged_in = false;
         tell_connection(d, DUET_SIGNED_OUT, why);
         return;
     }
@@ -231,7 +237,7 @@ static bool take_last_seq(struct duet *d, int64_t last_seq)
     return !has_gone_back;
 }
 
-/* All that was missed has been told. */
+/* All up to there has been told; all that was missed, if there is no more. */
 static void take_sync(struct duet *d, const json_t *json)
 {
     struct session *s = &d->session;
@@ -241,7 +247,8 @@ static void take_sync(struct duet *d, const json_t *json)
         session_lose(d, DUET_PROTOCOL, 0);
         return;
     }
-    if (!take_last_seq(d, json_integer_value(last_seq)))
+    if (!take_last_seq(d, json_integer_value(last_seq)) ||
+        json_is_true(json_object_get(json, "more")))
         return;
     bool was_following = s->stage == STAGE_FOLLOWING;
     s->stage = STAGE_FOLLOWING;
@@ -253,6 +260,16 @@ static void take_sync(struct duet *d, const json_t *json)
         ask_recent_contacts(d);
 }
 
+/* The server ends the stream, and says why. */
+static void take_closed(struct duet *d, json_t *json)
+{
+    answer_auto answer = {.json = json_incref(json)};
+
+    http_read_problem(&answer);
+    forgive_old_token(d, &d->session.stream, &answer);
+    lose_by_answer(d, &answer);
+}
+
 static void take_event(struct duet *d, const struct sse_event *event)
 {
     json_auto_t *json = json_loadb(event->data.ptr, event->data.len, JSON_REJECT_DUPLICATES, NULL);
@@ -261,6 +278,8 @@ static void take_event(struct duet *d, const struct sse_event *event)
 
     if (text_equal(event->name, TEXT("sync")) && json_is_object(json))
         take_sync(d, json);
+    else if (text_equal(event->name, TEXT("closed")))
+        take_closed(d, json);
     else if (wire_entry(arena, d->user, json, &entry))
         take_entry(d, &entry);
     else

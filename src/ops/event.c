@@ -266,7 +266,7 @@ static int write_page(struct op *op, bool first)
     for (size_t i = 0; i < out->items.n_items; i++)
         sse_write_record(&text, &event_fields, &events[i]);
     if (out->left_out > 0 || !op->more)
-        sse_write_sync(&text, out->reached, out->left_out);
+        sse_write_sync(&text, out->reached, out->left_out, op->more);
     arena_defer(op->arena, free, text.ptr);
     op->raw = buf_as_text(&text);
     return text.failed ? err_set(op->err, ERR_INTERNAL, "the events are too long") : 0;
