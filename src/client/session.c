@@ -153,8 +153,8 @@ static void end_session(struct duet *d, const char *reason)
 
 static void lose_by_answer(struct duet *d, const struct answer *answer)
 {
-    if (strcmp(answer->code, "kicked") == 0)
-        end_session(d, answer->code);
+    if (strcmp(answer->code, "device_kicked") == 0)
+        end_session(d, "kicked");
     else
         session_lose(d, answer->error ? answer->error : DUET_UNREACHABLE, answer->retry_after_us);
 }
