@@ -28,12 +28,13 @@ static size_t until_line_end(struct text t)
 /* True when sse->line is whole; its end is taken, too. */
 static bool take_line(struct sse *sse, struct text *rest)
 {
-    if (sse->after_cr && rest->len && rest->ptr[0] == '\n') {
-        rest->ptr++;
-        rest->len--;
-    }
-    if (rest->len)
+    if (sse->after_cr && rest->len) {
         sse->after_cr = false;
+        if (rest->ptr[0] == '\n') {
+            rest->ptr++;
+            rest->len--;
+        }
+    }
     size_t n = until_line_end(*rest);
     buf_add(&sse->line, rest->ptr, n);
     rest->ptr += n;

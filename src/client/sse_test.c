@@ -36,6 +36,7 @@ static void events_are_read_in_whatever_pieces_they_come(void **state)
         {"id: 7\nevent: read\ndata: {\"seq\":7}\n\n", "read={\"seq\":7};"},
         {"data: a\r\n\r\ndata: b\r\n\r\n", "message=a;message=b;"},
         {"data: a\r\rdata: b\r\r", "message=a;message=b;"},
+        {"data: a\r\n\ndata: b\n\n", "message=a;message=b;"},
         {"data: a\ndata:b\ndata\n\n", "message=a\nb\n;"},
         {"data:  a\n\n", "message= a;"},
         {": alive\n\n:\n\ndata: a\n\n", "message=a;"},
