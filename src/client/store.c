@@ -1,9 +1,12 @@
 #include "client/store.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -203,12 +206,26 @@ static enum duet_error set_up(struct store *s, const char *user, const char *dev
     return made ? made : stored;
 }
 
+/* For the user's eyes only, as SQLite's own mode is not; the files beside it take after it. One
+ * that is there already is left alone: opening and closing it would end a lock that this process
+ * has on it. */
+static void make_private(const char *path)
+{
+    int fd = strcmp(path, ":memory:") == 0
+                 ? -1
+                 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 enum duet_error store_open(
     const char *path, const char *user, const char *device, struct store **ret)
 {
     struct store *s = mem_alloc(sizeof(*s));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
+    make_private(path);
     pthread_mutex_init(&s->mutex, NULL);
     s->user = strdup(user);
     enum duet_error error = DUET_STORE;

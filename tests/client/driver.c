@@ -1,6 +1,6 @@
 /* What the tests of libduet talk to: each line of input is a call as a JSON array, ["send", "bob",
- * "hi"]; each line of output an object, the answer of a call ("call") or a callback ("on"). Ends
- * with its input.
+ * "hi"], or an array of calls that are made at the same time; each line of output an object, the
+ * answer of a call ("call") or a callback ("on"). Ends with its input.
  *
  * client-driver SERVER USER DEVICE TOKEN STORE TIMEOUT_MS [CA_FILE] */
 #include <pthread.h>
@@ -13,6 +13,7 @@
 #include "duet.h"
 
 #define LINE_BYTES (1024 * 1024)
+#define JOBS_MOST 32
 
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
@@ -235,13 +236,50 @@ static enum duet_error run(struct duet *d, const json_t *call, json_t *answer)
     exit(2);
 }
 
-static void run_line(struct duet *d, const char *line)
+static void run_one(struct duet *d, const json_t *call)
 {
-    json_t *call = json_loads(line, 0, NULL);
     json_t *answer = json_pack("{s:O}", "call", json_array_get(call, 0));
 
     json_object_set_new(answer, "error", json_string(duet_error_text(run(d, call, answer))));
     print(answer);
+}
+
+struct job {
+    pthread_t thread;
+    struct duet *d;
+    const json_t *call;
+};
+
+static void *run_job(void *user)
+{
+    struct job *job = user;
+
+    run_one(job->d, job->call);
+    return NULL;
+}
+
+/* Each call in a thread of its own. */
+static void run_at_once(struct duet *d, const json_t *calls)
+{
+    struct job jobs[JOBS_MOST];
+    size_t n = json_array_size(calls);
+
+    for (size_t i = 0; i < n; i++) {
+        jobs[i] = (struct job){.d = d, .call = json_array_get(calls, i)};
+        pthread_create(&jobs[i].thread, NULL, run_job, &jobs[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(jobs[i].thread, NULL);
+}
+
+static void run_line(struct duet *d, const char *line)
+{
+    json_t *call = json_loads(line, 0, NULL);
+
+    if (json_is_array(json_array_get(call, 0)))
+        run_at_once(d, call);
+    else
+        run_one(d, call);
     json_decref(call);
 }
 

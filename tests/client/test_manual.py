@@ -3,6 +3,8 @@
 import re
 import subprocess
 
+import pytest
+
 from conftest import BUILD, environment
 from support import ROOT
 
@@ -34,6 +36,16 @@ def test_the_example_works(server, send, ann, bob, tmp_path):
         timeout=60,
     )
     assert f"{bob}: Are you there?\n" in done.stdout
+
+
+@pytest.mark.parametrize("standard", ["c99", "c11", "gnu17"])
+def test_the_header_is_plain_c(standard):
+    header = ROOT / "include/duet.h"
+    subprocess.run(
+        ["cc", f"-std={standard}", "-pedantic", "-Wall", "-Werror", "-fsyntax-only", "-xc", header],
+        check=True,
+        timeout=60,
+    )
 
 
 def test_all_calls_stand_in_the_manual():

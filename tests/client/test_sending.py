@@ -13,6 +13,8 @@ def test_two_devices_write_to_each_other(device, ann, bob):
     laptop.wait_told(ann, ["Tea at four?"])
     laptop.send(ann, "Gladly.")
     phone.wait_told(bob, ["Gladly."])
+    phone.wait(lambda: sent_ids(phone), "the answer")
+    laptop.wait(lambda: sent_ids(laptop), "the answer")
     assert phone.texts(bob) == laptop.texts(ann) == ["Tea at four?", "Gladly."]
 
 
@@ -23,6 +25,17 @@ def test_what_was_sent_is_told_with_its_client_id(device, ann, bob):
     assert (sent["message"]["text"], sent["message"]["outgoing"]) == ("Tea?", True)
     phone.wait_told(ann, ["Tea?"])
     assert phone.told[0]["id"] == sent["message_id"]
+
+
+def test_calls_may_be_made_from_many_threads(device, ann, bob):
+    phone, laptop = device(ann).wait_refreshed(), device(bob).wait_refreshed()
+    calls = [["send", bob, f"message {i}"] for i in range(10)]
+    calls += [["get_messages", bob, None, 10], ["conversations"], ["friends"]] * 4
+    answers = phone.ask_at_once(*calls)
+    assert {answer["error"] for answer in answers} == {"It is done."}
+    laptop.wait(lambda: len(laptop.told) == 10, "ten messages")
+    phone.wait(lambda: len(sent_ids(phone)) == len(phone.told) == 10, "ten copies")
+    assert phone.texts(bob) == laptop.texts(ann) == laptop.told_from(ann)
 
 
 def test_all_parts_of_a_message_arrive(device, ann, bob):
@@ -78,6 +91,7 @@ def test_the_outbox_is_shown_above_the_messages(device, ann, bob, between):
         ("one", 1, ""),
     ]
     between.instead = None
+    phone.wait_for("event", name="sent", client_id=waiting)
     phone.wait_told(ann, ["one", "two"])
     assert phone.texts(bob) == ["one", "two"]
 

@@ -109,6 +109,51 @@ def test_a_server_whose_database_is_an_old_copy_is_followed(device, db, send, an
     phone.wait_told(ann, ["after that"])
 
 
+def test_a_kicked_device_is_told_and_stays_away(device, api, server, send, ann, bob):
+    phone, tablet = (device(bob, name=name).wait_refreshed() for name in ("phone", "tablet"))
+    send(ann, bob, "one")
+    phone.wait_told(ann, ["one"])
+    assert api.post(f"/v1/users/{bob}/kick", {"device": "phone"}).status == 200
+    phone.wait_for("kicked", reason="kicked")
+    tablet.wait_for("event", name="kicked")
+    assert phone.ask("friends")["error"] == "The session was ended from elsewhere."
+    assert phone.texts(ann) == ["one"]
+    send(ann, bob, "two")
+    tablet.wait_told(ann, ["one", "two"])
+    assert phone.told_from(ann) == ["one"]
+    phone.end()
+
+    # Only with a token that was made after that does it come back; the kick is over then.
+    phone = device(bob)
+    phone.wait_for("connection", state="signed_out")
+    phone.call("set_token", server.token(scope="user", sub=bob, iat=int(time.time()) + 2))
+    phone.wait_told(ann, ["two"])
+    phone.wait_refreshed()
+    assert phone.find("kicked") is None
+
+
+def test_one_session_of_many_is_ended_by_the_policy(device, api, ann):
+    def sessions(policy):
+        tag = api.get("/v1/settings").headers["ETag"]
+        reply = api.patch("/v1/settings", {"sessions": policy}, headers={"If-Match": tag})
+        assert reply.status == 200, reply
+
+    sessions("one")
+    try:
+        phone = device(ann, name="phone").wait_refreshed()
+        device(ann, name="tablet").wait_refreshed()
+        phone.wait_for("kicked", reason="policy")
+    finally:
+        sessions("many")
+
+
+def test_a_device_that_was_logged_out_elsewhere_logs_in_again(device, api, send, ann, bob):
+    phone = device(bob).wait_refreshed()
+    assert api.delete(f"/v1/users/{bob}/devices/phone").status == 204
+    send(ann, bob, "one")
+    phone.wait_told(ann, ["one"])
+
+
 def test_the_server_learns_how_far_a_device_is(device, server, send, ann, bob, between):
     phone = device(bob, url=between.url).wait_refreshed()
     send(ann, bob, "one", "two", "three")

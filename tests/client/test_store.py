@@ -115,6 +115,12 @@ def test_a_store_is_open_once(device, bob, tmp_path):
     assert device(bob).login_error == "It is done."
 
 
+def test_a_store_is_for_its_owner_alone(device, bob, tmp_path):
+    device(bob, store=tmp_path / "store").wait_refreshed()
+    files = list(tmp_path.glob("store*"))
+    assert len(files) > 1 and {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
 def test_a_store_belongs_to_one_device_of_one_user(device, ann, bob, tmp_path):
     store = tmp_path / "store"
     device(bob, store=store).end()
