@@ -240,7 +240,8 @@ DUET_API enum duet_error duet_recall(struct duet *d, const char *message_id);
  * what is missing is fetched from the server's history first. Where that cannot be done, the answer
  * is still DUET_OK, with what there is down to the gap, `complete` false and `why` set. Without
  * `before` the newest messages of the outbox come first, 100 at most, beyond the limit. One whose
- * answer is still on its way while the mailbox has it already may stand there twice, for a moment. */
+ * answer is still on its way while the mailbox has it already may stand there twice, for a moment.
+ */
 DUET_API enum duet_error duet_get_messages(
     struct duet *d, const char *peer, const char *before, int limit, struct duet_messages **ret);
 DUET_API void duet_messages_free(struct duet_messages *messages);

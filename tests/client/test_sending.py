@@ -136,7 +136,7 @@ def test_a_killed_server_loses_doubles_and_reorders_nothing(
     device, ann, bob, user, start_server, server
 ):
     carol = user()
-    own = start_server()
+    own = start_server(DUET_USER_RATE=0)
     address = f"{own.host}:{own.port}"
     own.settings["DUET_LISTEN"] = address  # the next one is found where this one was
     phone = device(ann, on=own).wait_refreshed()
