@@ -55,8 +55,6 @@ void http_prepare(struct exchange *x, const struct http *http, const struct http
 /* Waits for the answer. */
 CURLcode http_perform(struct exchange *x);
 struct answer http_finish(struct exchange *x, CURLcode code);
-/* Reads answer->json, a problem, into the rest of the answer. */
-void http_read_problem(struct answer *answer);
 void exchange_done(struct exchange *x);
 
 /* Takes what has been received of a stream; the caller's. */

@@ -186,7 +186,7 @@ static enum duet_error meaning_of(const char *code)
 
 /* A problem that is worth trying again is none of this request. What is no problem document does
  * not come from Duet but from something before it: it has decided nothing. */
-void http_read_problem(struct answer *answer)
+static void read_problem(struct answer *answer)
 {
     const char *code = json_string_value(json_object_get(answer->json, "code"));
 
@@ -225,7 +225,7 @@ struct answer http_finish(struct exchange *x, CURLcode code)
     if (is_good)
         answer.decided = true;
     else
-        http_read_problem(&answer);
+        read_problem(&answer);
     return answer;
 }
 

@@ -260,26 +260,17 @@ static void take_sync(struct duet *d, const json_t *json)
         ask_recent_contacts(d);
 }
 
-/* The server ends the stream, and says why. */
-static void take_closed(struct duet *d, json_t *json)
-{
-    answer_auto answer = {.json = json_incref(json)};
-
-    http_read_problem(&answer);
-    forgive_old_token(d, &d->session.stream, &answer);
-    lose_by_answer(d, &answer);
-}
-
 static void take_event(struct duet *d, const struct sse_event *event)
 {
+    /* The end comes next; whether the token is still good is learned when it is used again. */
+    if (text_equal(event->name, TEXT("closed")))
+        return;
     json_auto_t *json = json_loadb(event->data.ptr, event->data.len, JSON_REJECT_DUPLICATES, NULL);
     struct arena *arena = arena_new();
     struct entry entry;
 
     if (text_equal(event->name, TEXT("sync")) && json_is_object(json))
         take_sync(d, json);
-    else if (text_equal(event->name, TEXT("closed")))
-        take_closed(d, json);
     else if (wire_entry(arena, d->user, json, &entry))
         take_entry(d, &entry);
     else
