@@ -121,11 +121,11 @@ def test_older_messages_recall_and_refusals(terminal, send, ann, bob):
     at_bob.type("/what")
     at_bob.wait_for("* there is no such command")
     at_bob.type(f"/open {ann}")
-    at_bob.wait_for("message 30")
-    assert "message 11" in at_bob.screen and "message 10" not in at_bob.screen
+    at_bob.wait_for("Ann: message 30")
+    assert "Ann: message 11" in at_bob.screen and "Ann: message 10" not in at_bob.screen
     at_bob.type("/older")
     at_bob.wait_for("* there is nothing older")
-    assert "message 01" in at_bob.screen
+    assert "Ann: message 01" in at_bob.screen
     at_bob.type("a slip")
     at_bob.wait_for("you: a slip")
     at_bob.type("/recall")
