@@ -18,6 +18,7 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "http/token.h"
+#include "ops/message.h"
 #include "ops/services.h"
 #include "store/doctor.h"
 #include "store/schema.h"
@@ -156,11 +157,14 @@ static void stop_serving(struct serving *s)
 static int sign_user_token(
     void *signer,
     struct text user,
+    struct text device,
+    int64_t issued_at_us,
     int64_t expires_in_s,
     struct buf *ret,
     int64_t *ret_expires_at_us)
 {
-    return tokens_sign_user(signer, user, expires_in_s, ret, ret_expires_at_us);
+    return tokens_sign_user(
+        signer, user, device, issued_at_us, expires_in_s, ret, ret_expires_at_us);
 }
 
 static int start_serving(struct serving *s, char *address, size_t address_size)
@@ -176,8 +180,8 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(
-            &p->settings, s->metrics, s->services.operations, n_routes, &s->services.store, p->why,
-            sizeof(p->why)) != 0)
+            &p->settings, s->metrics, s->services.operations, n_routes, &message_fields,
+            &s->services.store, p->why, sizeof(p->why)) != 0)
         return -1;
     return server_start(
         &s->services, s->tokens, &s->server, address, address_size, p->why, sizeof(p->why));

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/text.h"
 
 enum scope {
@@ -16,6 +17,7 @@ enum scope {
 
 struct caller {
     struct text subject;
+    struct text device;    /* of a user token that was made for one device alone, else absent */
     struct text key_id;    /* `kid` of the key that the token was signed with */
     uint32_t scopes;       /* bit (1 << enum scope) each */
     int64_t issued_at_us;  /* 0: the token does not say */
@@ -39,6 +41,10 @@ static inline bool caller_allows(const struct caller *caller, enum scope scope)
     return !caller_is_user(caller) &&
            (caller_has(caller, SCOPE_ADMIN) || caller_has(caller, scope));
 }
+
+/* Whose idempotency keys a request goes by: an app user and a service may have one name, and have
+ * keys of their own. No subject holds a control character. */
+struct text caller_of_keys(const struct caller *caller, struct arena *arena);
 
 const char *scope_text(enum scope scope); /* "messages:read"; "public" for SCOPE_PUBLIC */
 bool scope_from_text(struct text t, enum scope *ret);

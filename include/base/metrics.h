@@ -54,7 +54,8 @@ struct metrics {
     atomic_uint_least64_t streams_slow; /* closed, because what they were sent was not taken */
     atomic_uint_least64_t wakeups;      /* mailboxes that this server was told of */
     atomic_uint_least64_t jobs_performed;
-    atomic_int_least64_t jobs_late; /* these three as they were seen last */
+    atomic_int_least64_t archives_waiting; /* as it was seen last */
+    atomic_int_least64_t jobs_late;        /* these three as they were seen last */
     atomic_int_least64_t partition_default_rows;
     atomic_int_least64_t partition_days_ahead;
     atomic_int_least64_t body_bytes; /* of bodies that are arriving */

@@ -48,6 +48,25 @@ struct operation {
      * are the first of them, op->more says that `run` is to be called again for more, before the
      * watch is parked. The records of the LIST in `out` are the events. */
     bool follows;
+    /* With `stream`: the bytes of the reply stay the same, and are known beforehand. The first call
+     * of `run` gives no piece but op->file, so that a part can be asked for (RFC 9110, 14). */
+    bool file;
+};
+
+enum coding { CODING_IDENTITY, CODING_GZIP, CODINGS };
+
+struct representation {
+    int64_t size;       /* bytes */
+    struct text etag;   /* quoted; it names these very bytes */
+    struct text digest; /* as Repr-Digest has it (RFC 9530) */
+};
+
+struct file {
+    struct representation as[CODINGS];
+    /* What is asked for, put in behind the first call. */
+    enum coding coding;
+    int64_t position; /* of the next piece's first byte; `run` moves it on */
+    int64_t end;      /* behind the last byte; 0: nothing is asked for yet */
 };
 
 /* A member of the input of each operation that makes something anew when it is repeated. */
@@ -55,6 +74,10 @@ struct operation {
     FIELD_TEXT(                                                                                    \
         type, idempotency_key, .from = IN_HEADER, .header = "Idempotency-Key", .min = 1,           \
         .max = 64, .visible_ascii = true, .not_column = true)
+
+/* A member of the input of an operation that can be tried: the call is made, and undone. */
+#define FIELD_VALIDATE_ONLY(type)                                                                  \
+    FIELD_BOOL(type, validate_only, .from = IN_QUERY, .not_column = true, .has_fallback = true)
 
 struct op {
     const struct operation *operation;
@@ -72,6 +95,7 @@ struct op {
     struct text stored_reply; /* JSON: the answer that this request was given before */
     struct text raw;          /* the body, where operation->content_type is set */
     bool more;                /* operation->stream: there is another piece behind this one */
+    struct file file;         /* operation->file */
     struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
     bool replayed;            /* the answer is that of an earlier request */

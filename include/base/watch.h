@@ -20,15 +20,16 @@ struct watch {
      * the next ones when it has been parked again. `piece` is borrowed, NULL: there is none. `end`
      * other than ERR_NONE: there will be no more, and why. NULL: it is no stream. */
     void (*take)(struct watch *watch, struct piece *piece, enum err_code end);
-    /* A stream: whether the record, an entry that was shown, is the last that it may see. Or NULL.
+    /* A stream: whether the record, an entry that was shown, is the last that it may see, and why.
      */
-    bool (*ends)(const struct watch *watch, const void *record);
+    enum err_code (*ends)(const struct watch *watch, const void *record);
     /* A request that waits is only told, from any thread, that there is something new, or that its
      * time is over. It is not parked any more then. */
     void (*wake)(struct watch *watch, bool over);
     int64_t until_us; /* monotonic: when the time of a request that waits is over */
-    char device[WATCH_DEVICE_BYTES + 1]; /* empty: none */
-    bool of_device_token; /* whoever watches has a token of the user, not of a back-end service */
+    char device[WATCH_DEVICE_BYTES + 1];       /* whose stream it is; empty: of none */
+    char token_device[WATCH_DEVICE_BYTES + 1]; /* that the token was made for; empty: for any */
+    bool of_user_token;                        /* not of a back-end service's */
 
     /* ---- set by store_watch_open ---- */
 

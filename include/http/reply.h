@@ -18,7 +18,9 @@ struct reply {
     size_t body_size;
     /* A body of any length, asked for bit by bit, instead of `body`; or NULL. */
     MHD_ContentReaderCallback read;
-    void *reader; /* of `read` */
+    void *reader;       /* of `read` */
+    uint64_t read_size; /* how much it gives; 0: that is not known, and the reply goes in chunks */
+    const char *coding; /* of what it gives, or NULL */
 };
 
 /* What of the request decides how it is answered. */
@@ -26,9 +28,12 @@ struct reply_context {
     struct text request_id;
     struct text if_none_match; /* absent: no comparison */
     struct text accept_encoding;
-    const char *location;   /* or NULL */
-    const char *allow;      /* or NULL */
-    const char *own_header; /* of the operation; or NULL */
+    const char *location;      /* or NULL */
+    const char *allow;         /* or NULL */
+    const char *content_range; /* or NULL */
+    struct text digest;        /* of the whole, as Repr-Digest; or absent */
+    bool ranges;               /* a part of it can be asked for */
+    const char *own_header;    /* of the operation; or NULL */
     const char *own_value;
     bool replayed;
     struct text tag; /* the resource's own entity tag; absent: it has none */
@@ -37,10 +42,6 @@ struct reply_context {
     int retry_after_s;
     struct rate_state rate;
 };
-
-/* Whether one of the list in Accept or Accept-Encoding is `wanted` itself, and not with a weight of
- * 0. */
-bool reply_accepts(struct text list, struct text wanted);
 
 /* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was
  * applied; `repeatable`: repeating the request cannot apply it twice. */

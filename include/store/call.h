@@ -19,6 +19,14 @@ bool call_is_rehearsal(const struct op *op);
  * cannot. */
 int statement_check(struct db *db, const struct statement *statement, char *why, size_t why_size);
 
+/* The same, and holds the columns of its rows against the table. */
+int statement_check_rows(
+    struct db *db,
+    const struct statement *statement,
+    const struct fields *fields,
+    char *why,
+    size_t why_size);
+
 /* The LIST of a reply; NULL: it has none. */
 const struct field *call_list(const struct fields *out);
 

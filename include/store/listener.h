@@ -5,6 +5,7 @@
  * the connection was lost, everybody counts as woken: what was missed is in the log. */
 #pragma once
 
+#include "base/caller.h"
 #include "base/fields.h"
 #include "base/metrics.h"
 #include "store/db.h"
@@ -29,9 +30,8 @@ int listener_check(struct db *db, const struct fields *entry, char *why, size_t 
 /* On the thread of `db`: the mailbox is followed from now on, by `watch`. -1 with *err filled. */
 struct watch_asked {
     struct text user;
-    struct text token_user; /* absent: a back-end token */
-    int64_t issued_at_us;   /* of the token */
-    int64_t most;           /* streams of a user */
+    const struct caller *caller;
+    int64_t most; /* streams of a user */
 };
 int listener_open(
     struct db *db,

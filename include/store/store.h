@@ -17,13 +17,16 @@
 struct store;
 struct send;
 
-/* Connects and checks that the database is one this program can work with; then starts the threads.
+/* `archive_line`: how a message is written into archives.
+ *
+ * Connects and checks that the database is one this program can work with; then starts the threads.
  * Waits for the database as long as settings->start_timeout_s. -1 with one sentence in `why`. */
 int store_open(
     const struct settings *borrows,
     struct metrics *borrows_metrics,
     const struct operation *const *operations,
     size_t n_operations,
+    const struct fields *borrows_archive_line,
     struct store **ret,
     char *why,
     size_t why_size);
@@ -53,10 +56,6 @@ int store_call_one(struct op *op);
  * and columns that are the same in every row. A row whose first column of the LIST is null stands
  * for an empty list. */
 int store_call_rows(struct op *op);
-
-/* Within an operation that deletes a user: removes some of what the user owned and reads the
- * receipt, as it is now, into op->out. -1, with op->out as it was, when the database failed. */
-int store_erasure_continue(struct op *op, struct text id);
 
 /* For operations with `.stream`: a row is a line of the reply, a record of op->out; a call is a
  * piece. The column `cursor` of the last row says where the next piece starts, and is given to the
@@ -94,7 +93,9 @@ struct send {
     struct text client_id;
     struct text sent_by; /* subject of the token */
     int64_t issued_at_s; /* of a user token, which may be void by now; else SEND_BY_BACK_END */
+    struct text device;  /* of a user token that was made for one */
     struct text idempotency_key;
+    struct text caller;       /* whose key it is */
     struct text request_hash; /* 32 bytes, where there is a key */
     int64_t store_seconds;
     int64_t options; /* enum send_option */

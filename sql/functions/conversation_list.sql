@@ -2,47 +2,19 @@
 -- their newest message; at most as many as the setting recent_contacts says. A user without any is one row
 -- whose peer is null.
 --
--- The peers come from the tail of the log: its last 500 entries hold the newest ones. Where they hold fewer
--- than are asked for, and there is more before them, at most 10000 contacts are looked at, too.
+-- The tail of the log tells the newest of them, with their last messages and most of what is unread, in one look.
+-- Where it holds fewer than are asked for, and there is more before it, at most 10000 contacts are looked at, too.
 --
 -- outcome  ok | user_unknown
 -- retry    safe: reads only
 -- locks    none
--- indexes  app_user_user_id_key, mailbox_head_pkey, mailbox_pkey, contact_pkey, contact_pinned; those of
---          conversation_page
+-- indexes  app_user_user_id_key, app_user_pkey, contact_pkey, contact_pinned, mailbox_peer; those of
+--          conversation_tail and conversation_page
 create or replace function duet.conversation_list(
     p_user text,
     p_now timestamptz default now()
 )
-returns table (
-    outcome text,
-    peer text,
-    peer_profile_nick text,
-    peer_profile_avatar_url text,
-    last_message_id_receiver bigint,
-    last_message_id_receiver_seq bigint,
-    last_message_id_sender bigint,
-    last_message_id_sender_seq bigint,
-    last_message_id_sent_at timestamptz,
-    last_message_id_nonce bigint,
-    last_message_from text,
-    last_message_to text,
-    last_message_kind text,
-    last_message_elements text,
-    last_message_custom_data text,
-    last_message_sent_at timestamptz,
-    last_message_sent_by text,
-    last_message_sender_profile_nick text,
-    last_message_sender_profile_avatar_url text,
-    last_message_sender_profile_deleted boolean,
-    last_message_state text,
-    last_message_edited_at timestamptz,
-    unread bigint,
-    read_up_to timestamptz,
-    peer_read_up_to timestamptz,
-    pinned boolean,
-    muted boolean
-)
+returns setof duet.conversation_reply
 language plpgsql stable security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -50,67 +22,68 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
 set enable_sort = off
 as $$
-#variable_conflict use_column
 declare
+    v conversation_reply;
     v_horizon constant timestamptz := message_horizon(p_now);
     v_owner bigint;
-    v_last_seq bigint;
     v_limit bigint;
-    v_pinned bigint[];
-    v_recent bigint[];
+    v_from_seq bigint;
+    -- The first of these have a last message and unread ones in the tail, the others are only named.
+    v_peer bigint[];
+    v_seq bigint[];
+    v_sent_at timestamptz[];
+    v_unread bigint[];
 begin
-    select u.user_no, h.last_seq, s.recent_contacts::bigint into v_owner, v_last_seq, v_limit
+    select u.user_no, s.recent_contacts::bigint into v_owner, v_limit
     from app_user as u
-    join mailbox_head as h on h.owner = u.user_no
     cross join setting as s
     where u.user_id = p_user;
     if not found then
-        outcome := 'user_unknown';
-        return next;
+        v.outcome := 'user_unknown';
+        return next v;
         return;
     end if;
 
-    v_pinned := array(
+    select
+        max(t.from_seq), coalesce(array_agg(t.peer), '{}'), array_agg(t.seq), array_agg(t.sent_at), array_agg(t.unread)
+    into v_from_seq, v_peer, v_seq, v_sent_at, v_unread
+    from (
+        select t.*
+        from conversation_tail(v_owner, v_horizon, p_now) as t
+        join app_user as u on u.user_no = t.peer
+        where t.seq is not null or t.pinned
+        order by t.pinned desc, t.seq desc nulls last
+        limit v_limit
+    ) as t;
+
+    v_peer := v_peer || array(
         select c.peer
         from contact as c
         join app_user as u on u.user_no = c.peer
-        where c.owner = v_owner and c.pinned
+        where c.owner = v_owner and c.pinned and c.peer <> all (v_peer)
         order by c.peer
         limit v_limit
     );
-    v_recent := array(
-        select r.peer
-        from (
-            select m.peer, max(m.seq) as seq
-            from (
-                select * from message_entry as m
-                where m.owner = v_owner and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
-                order by m.seq desc
-                limit 500
-            ) as m
-            left join contact as c on c.owner = v_owner and c.peer = m.peer
-            where m.is_message and m.options & 36 = 4 and m.seq > coalesce(c.hidden_seq, 0)
-              and (m.expires_at is null or m.expires_at > p_now)
-            group by m.peer
-        ) as r
-        join app_user as u on u.user_no = r.peer
-        order by r.seq desc
-        limit v_limit
-    );
-    if cardinality(v_recent) < v_limit and v_last_seq > 500 then
-        v_recent := array(
+    if cardinality(v_peer) < v_limit and v_from_seq is distinct from 0 then
+        v_peer := v_peer || array(
             select c.peer
             from (
-                select c.peer, c.hidden_seq from contact as c where c.owner = v_owner order by c.peer limit 10000
+                select c.peer, c.hidden_seq, c.created_at
+                from contact as c
+                where c.owner = v_owner and c.peer <> all (v_peer)
+                order by c.peer
+                limit 10000
             ) as c
             join app_user as u on u.user_no = c.peer
             cross join lateral (
                 select m.seq
                 from message_entry as m
                 where m.owner = v_owner and m.peer <= c.peer and (m.peer, m.seq) > (c.peer, c.hidden_seq)
-                  and m.sent_at >= v_horizon and m.sent_at < p_now + interval '1 day'
+                  and m.sent_at >= greatest(v_horizon, c.created_at - interval '1 day') -- as in conversation_page
+                  and m.sent_at < p_now + interval '1 day'
                   and m.is_message and m.options & 36 = 4
                   and (m.expires_at is null or m.expires_at > p_now)
                 order by m.peer desc, m.seq desc -- as in conversation_unread
@@ -121,28 +94,14 @@ begin
         );
     end if;
 
+    -- In its order.
     return query
-    select
-        'ok',
-        c.peer, c.peer_profile_nick, c.peer_profile_avatar_url, c.last_message_id_receiver,
-        c.last_message_id_receiver_seq, c.last_message_id_sender, c.last_message_id_sender_seq,
-        c.last_message_id_sent_at, c.last_message_id_nonce, c.last_message_from, c.last_message_to,
-        c.last_message_kind, c.last_message_elements, c.last_message_custom_data,
-        c.last_message_sent_at, c.last_message_sent_by, c.last_message_sender_profile_nick,
-        c.last_message_sender_profile_avatar_url, c.last_message_sender_profile_deleted,
-        c.last_message_state, c.last_message_edited_at, c.unread, c.read_up_to, c.peer_read_up_to,
-        c.pinned, c.muted
-    from conversation_page(
-        v_owner,
-        array(select unnest(v_pinned) union select unnest(v_recent)),
-        p_now
-    ) with ordinality as c
-    order by c.ordinality
+    select c.* from conversation_page(v_owner, v_peer, p_now, v_seq, v_sent_at, v_unread, v_from_seq) as c
     limit v_limit;
 
     if not found then
-        outcome := 'ok';
-        return next;
+        v.outcome := 'ok';
+        return next v;
     end if;
 end
 $$;

@@ -1,6 +1,9 @@
 -- duet.conversation_unread: how many messages from p_peer p_owner has not read: 1000 stands for so many or more. Looked
 -- for among the newest 5000 entries between the two. For reads alone, into whose statements it is taken up.
 --
+-- p_since is a time before which none can be: at least message_horizon. Days before it are not looked at. p_before is
+-- a seq from which on the caller has counted already; null counts all.
+--
 -- Not counted are messages that were sent without count_unread, imported, recalled, removed or have expired.
 --
 -- The peer is asked for by an order that mailbox_peer alone has: by equality, the primary key would do as well in the
@@ -13,8 +16,9 @@ create or replace function duet.conversation_unread(
     p_owner bigint,
     p_peer bigint,
     p_read_seq bigint,
-    p_horizon timestamptz,
-    p_now timestamptz
+    p_since timestamptz,
+    p_now timestamptz,
+    p_before bigint default null
 )
 returns table (unread bigint)
 language sql stable
@@ -27,8 +31,10 @@ as $$
                 m.outgoing, m.kind, m.options, m.recalled, m.deleted, m.expires_at,
                 case when m.kind in (2, 3) and m.elements is null then m.target_seq end as notification_no
             from duet.mailbox as m
-            where m.owner = p_owner and m.peer <= p_peer and (m.peer, m.seq) > (p_peer, p_read_seq)
-              and m.sent_at >= p_horizon and m.sent_at < p_now + interval '1 day'
+            where (p_before is null or p_read_seq < p_before - 1)
+              and m.owner = p_owner and m.peer <= p_peer and (m.peer, m.seq) > (p_peer, p_read_seq)
+              and (p_before is null or m.seq < p_before)
+              and m.sent_at >= p_since and m.sent_at < p_now + interval '1 day'
             order by m.peer desc, m.seq desc
             limit 5000
         ) as n

@@ -10,18 +10,13 @@
 -- retry    safe: each call removes what is left
 -- locks    the receipt's row, so that one works at a time; then the heads of up to 1000 contacts or requests, in
 --          ascending order
--- indexes  erasure_pkey, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey,
+-- indexes  erasure_pkey, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey, device_pkey, stream_pkey,
 --          idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
 create or replace function duet.erasure_continue(
     p_id text,
-    p_limit bigint,
-    out outcome text,
-    out id text,
-    out "user" text,
-    out removed jsonb,
-    out started_at timestamptz,
-    out finished_at timestamptz
+    p_limit bigint
 )
+returns duet.erasure_reply
 language plpgsql security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -29,7 +24,6 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-#variable_conflict use_column
 declare
     v_erasure erasure;
     v_left bigint := p_limit;
@@ -44,8 +38,7 @@ begin
     where e.erasure_id = case when p_id ~ '^[1-9][0-9]{0,17}$' then p_id::bigint else 0 end
     for update;
     if not found then
-        outcome := 'erasure_unknown';
-        return;
+        return erasure_get(p_id);
     end if;
 
     if v_erasure.finished_at is null then
@@ -81,7 +74,11 @@ begin
         v_removed := v_removed || jsonb_build_object('friend_request', (v_removed ->> 'friend_request')::bigint + v_n);
         v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
 
-        -- At most 32 and 100.
+        -- At most 32, 100 and 200, and as many streams as were open.
+        delete from device as d where d.owner = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('device', v_n);
+        delete from stream as s where s.owner = v_erasure.user_no;
         delete from friend_group as g where g.owner = v_erasure.user_no;
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('friend_group', v_n);
@@ -89,14 +86,15 @@ begin
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('user_tag', v_n);
 
-        -- Those of the user's own tokens. Those of others, which name the user, end within 24 hours.
+        -- Those of the user's own tokens, which no service has, whatever its name. Those of others, which name the
+        -- user, end within 24 hours.
         foreach v_table in array array['idempotency_key', 'request_key'] loop
             execute format(
                 'delete from %1$I where caller = $1 and key = any (array(
                      select key from %1$I where caller = $1 and created_at <= $2 order by key limit $3))',
                 v_table
             )
-            using v_erasure.user_id, v_erasure.started_at, v_left;
+            using E'user\x1f' || v_erasure.user_id, v_erasure.started_at, v_left;
             get diagnostics v_n = row_count;
             v_removed := v_removed || jsonb_build_object(v_table, v_n);
             v_left := v_left - v_n;
@@ -127,15 +125,9 @@ begin
                     group by r.key
                 ) as t
             )
-        where e.erasure_id = v_erasure.erasure_id
-        returning e.* into v_erasure;
+        where e.erasure_id = v_erasure.erasure_id;
     end if;
 
-    outcome := 'ok';
-    id := v_erasure.erasure_id::text;
-    "user" := v_erasure.user_id;
-    removed := v_erasure.removed;
-    started_at := v_erasure.started_at;
-    finished_at := v_erasure.finished_at;
+    return erasure_get(p_id);
 end
 $$;

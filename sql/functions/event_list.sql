@@ -9,7 +9,7 @@
 -- the mailbox has been looked at; and left_out, how many up to there are not among the rows. A refusal, or an
 -- empty page, is one row whose seq is null.
 --
--- outcome  ok | user_unknown | device_unknown
+-- outcome  ok | user_unknown; with p_device those of device_session
 -- retry    safe: reads only
 -- locks    none; head and entries are read in one snapshot
 -- indexes  app_user_user_id_key, mailbox_head_pkey, device_pkey; those of event_pick, offline_list and event_show
@@ -20,6 +20,9 @@ create or replace function duet.event_list(
     p_device text default null,
     p_until bigint default null,
     p_live_since timestamptz default null,
+    p_as_user text default null,
+    p_as_device text default null,
+    p_issued_at timestamptz default null,
     p_now timestamptz default now()
 )
 returns table (
@@ -85,13 +88,15 @@ begin
         return next;
         return;
     end if;
-    if p_device is not null and v_after is null then
-        select d.position into v_after from device as d where d.owner = v_owner and d.device_id = p_device;
-        if not found then
-            outcome := 'device_unknown';
+    if p_device is not null then
+        outcome := device_session(v_owner, p_device, p_as_user, p_as_device, p_issued_at);
+        if outcome <> 'ok' then
             return next;
             return;
         end if;
+        v_after := coalesce(
+            v_after, (select d.position from device as d where d.owner = v_owner and d.device_id = p_device)
+        );
     end if;
     v_after := coalesce(v_after, 0);
 

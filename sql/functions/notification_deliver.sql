@@ -107,7 +107,7 @@ begin
             from head as h
         ),
         clock as materialized (
-            select l.*, coalesce(p_now, clock_timestamp()) as now from locked as l
+            select l.*, message_time(p_now) as now from locked as l
         ),
         entry as (
             insert into mailbox (

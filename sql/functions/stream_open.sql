@@ -7,7 +7,7 @@
 -- p_stream is random. p_most is how many streams a user may have open at once, on all servers; two that open at the
 -- same moment may both be the last.
 --
--- outcome  ok | user_unknown | device_unknown | streams_full
+-- outcome  ok | user_unknown | streams_full; with p_device those of device_session
 -- owner    the mailbox's; last_seq its newest entry, opened_at the moment since when the caller is connected
 --
 -- retry    not needed: what is left behind runs out
@@ -18,6 +18,9 @@ create or replace function duet.stream_open(
     p_device text,
     p_stream bigint,
     p_most bigint,
+    p_as_user text default null,
+    p_as_device text default null,
+    p_issued_at timestamptz default null,
     p_now timestamptz default null,
     out outcome text,
     out owner bigint,
@@ -38,11 +41,11 @@ begin
         outcome := 'user_unknown';
         return;
     end if;
-    if p_device is not null and not exists (
-        select from device as d where d.owner = stream_open.owner and d.device_id = p_device
-    ) then
-        outcome := 'device_unknown';
-        return;
+    if p_device is not null then
+        outcome := device_session(owner, p_device, p_as_user, p_as_device, p_issued_at);
+        if outcome <> 'ok' then
+            return;
+        end if;
     end if;
 
     delete from stream as s where s.owner = stream_open.owner and s.open_until < v_now;

@@ -27,6 +27,7 @@ begin
         n.owner, n.stream_id, n.device_id, timestamptz 'epoch' + n.opened_at * interval '1 microsecond',
         v_now + stream_lease()
     from unnest(p_owner, p_stream, p_device, p_opened_at) as n(owner, stream_id, device_id, opened_at)
+    join mailbox_head as h on h.owner = n.owner
     order by n.owner, n.stream_id
     on conflict (owner, stream_id) do update set open_until = excluded.open_until;
 

@@ -7,7 +7,8 @@
 -- outcome  ok | user_unknown
 -- retry    safe: reads only
 -- locks    none
--- indexes  app_user_user_id_key, contact_pkey, app_user_pkey, mailbox_peer
+-- indexes  app_user_user_id_key, contact_pkey, app_user_pkey, mailbox_peer; those of
+--          conversation_tail
 create or replace function duet.unread_get(
     p_user text,
     p_now timestamptz default now()
@@ -20,6 +21,7 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
 set enable_sort = off
 as $$
 #variable_conflict use_column
@@ -35,14 +37,32 @@ begin
     end if;
 
     return query
-    select 'ok', u.user_id, n.unread, sum(n.unread) over ()::bigint
+    with tail as materialized (
+        select * from conversation_tail(v_owner, v_horizon, p_now)
+    ),
+    part as (
+        select t.peer, t.unread from tail as t
+        union all
+        select c.peer, n.unread
+        from (
+            select c.peer, c.read_seq, c.read_at, c.created_at
+            from contact as c
+            where c.owner = v_owner
+            order by c.peer
+            limit 10000
+        ) as c
+        cross join lateral conversation_unread(
+            v_owner, c.peer, c.read_seq,
+            greatest(v_horizon, coalesce(c.read_at, c.created_at) - interval '1 day'), -- as in conversation_page
+            p_now, (select max(t.from_seq) from tail as t)
+        ) as n
+    )
+    select 'ok', u.user_id, least(w.unread, 1000), sum(least(w.unread, 1000)) over ()::bigint
     from (
-        select c.peer, c.read_seq from contact as c where c.owner = v_owner order by c.peer limit 10000
-    ) as c
-    join app_user as u on u.user_no = c.peer
-    cross join lateral conversation_unread(v_owner, c.peer, c.read_seq, v_horizon, p_now) as n
-    where n.unread > 0
-    order by n.unread desc, u.user_id;
+        select p.peer, sum(p.unread)::bigint as unread from part as p group by p.peer having sum(p.unread) > 0
+    ) as w
+    join app_user as u on u.user_no = w.peer
+    order by w.unread desc, u.user_id;
 
     if not found then
         outcome := 'ok';

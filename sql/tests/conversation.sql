@@ -111,9 +111,23 @@ select is((select count(*) from duet.message_list('t-ann', 't-bob', null, null, 
 select pg_temp.say(:bob, :ann, 'again') \g /dev/null
 select is(pg_temp.listed('t-ann'), 'ok t-bob ["again"] 1, ok t-dan ["e"] 1, ok t-cat ["c4"] 2', 'until a new message brings it back');
 select is((select outcome from duet.conversation_delete('t-ann', 't-bob', true)), 'ok', 'it is removed with its messages');
-select is((select id_receiver from duet.message_list('t-ann', 't-bob', null, null, 'newest', null, 50)), null, 'which are gone');
-select is((select count(*) from duet.message_list('t-bob', 't-ann', null, null, 'newest', null, 50)), 6::bigint, 'from one side alone');
-select is(pg_temp.unread('t-ann'), 'ok 3 t-cat:2 t-dan:1', 'and are not unread');
+create function pg_temp.texts() returns text
+language sql as $$
+    select string_agg(elements, ' ') from duet.message_list('t-ann', 't-bob', null, null, 'oldest', null, 50)
+$$;
+select pg_temp.say(:bob, :ann, 'later') \g /dev/null
+select after, up_to from duet.conversation_clear('t-ann', 't-bob', null, null, 4) \gset
+select is(pg_temp.texts(), '["silent"] ["again"] ["later"]', 'slice by slice, the oldest first');
+select is(after, null, 'up to the end') from duet.conversation_clear('t-ann', 't-bob', :after, :up_to, 50);
+select is(pg_temp.texts(), '["later"]', 'and no further: what came meanwhile stays');
+select is(pg_temp.unread('t-ann'), 'ok 4 t-bob:1 t-cat:2 t-dan:1', 'and what is gone is not unread');
+select is(outcome, 'ok', 'removed again') from duet.conversation_delete('t-ann', 't-bob', true);
+select is(after, null, 'the rest is gone') from duet.conversation_clear('t-ann', 't-bob', null, null, 50);
+select is(pg_temp.texts(), null, 'and nothing can be read');
+select pg_temp.events('t-ann') as before \gset
+select is(outcome, 'ok', 'once more') from duet.conversation_delete('t-ann', 't-bob', true);
+select is(pg_temp.events('t-ann'), :'before', 'which is nothing new');
+select is((select count(*) from duet.message_list('t-bob', 't-ann', null, null, 'newest', null, 50)), 7::bigint, 'they go from one side alone');
 select results_eq(
     $$select outcome, pointer from duet.conversation_delete('t-ann', 't-nobody', false)
       union all select outcome, pointer from duet.conversation_patch('t-nobody', 't-ann', '{}')
@@ -147,6 +161,60 @@ select is(pg_temp.mark('t-fay', 't-eve', 1), 'ok 0', 'so that what is newer is s
 select is((select string_agg(m.elements::json #>> '{0,text}', ' ') from duet.message_list('t-fay', null, null, null, 'oldest', null, 5) as m
            where m.elements like '%old%'), 'old', 'it is in the history');
 select is((select count(*) from duet.event_list('t-fay', 0, 50) where kind = 'message'), 1::bigint, 'and no news');
+
+-- ---- what the list tells is what the mailbox holds, whether the tail has it or not ----
+
+update duet.setting set recent_contacts = 100;
+select pg_temp.make_user('t-owner') as owner \gset
+create temporary table other as select n, pg_temp.make_user('t-other' || n) as peer from generate_series(1, 8) as n;
+select setseed(0.5) is not null as seed \g /dev/null
+-- 1400 messages, of which the tail holds the last 500: with peers 7 and 8 there are only older ones.
+select count(*) from (
+    select row_number() over () as i, 1 + floor(random() * case when n < 800 then 8 else 6 end) as who,
+           random() < 0.5 as mine, (array[15, 13, 11, 9])[1 + floor(random() * 4)] as options
+    from generate_series(1, 1400) as n
+) as m
+join other on other.n = m.who
+cross join lateral pg_temp.send(
+    array[case when mine then :owner else peer end], array[case when mine then peer else :owner end],
+    p_options => array[m.options::bigint | 1]
+) \g /dev/null
+update duet.mailbox set deleted = true where owner = :owner and random() < 0.1;
+update duet.mailbox set recalled = true where owner = :owner and random() < 0.1;
+update duet.mailbox set expires_at = now() where owner = :owner and random() < 0.1;
+update duet.contact as c
+set read_seq = (array[0, 300, 1000, 1390])[1 + c.peer % 4], hidden_seq = (array[0, 0, 700, 1395])[1 + c.peer % 4],
+    pinned = c.peer % 5 = 0, read_at = case when c.peer % 4 > 0 then now() end
+where c.owner = :owner;
+
+create temporary table looked as
+select 't-other' || o.n as peer,
+    (select m.seq from duet.mailbox as m
+     where m.owner = c.owner and m.peer = c.peer and m.seq > c.hidden_seq and m.options & 4 <> 0
+       and not m.deleted and m.expires_at is null
+     order by m.seq desc limit 1) as last_seq,
+    (select count(*) from duet.mailbox as m
+     where m.owner = c.owner and m.peer = c.peer and m.seq > c.read_seq and m.options & 2 <> 0
+       and not m.deleted and not m.recalled and m.expires_at is null and not m.outgoing) as unread
+from other as o join duet.contact as c on c.owner = :owner and c.peer = o.peer;
+
+select set_eq(
+    format($$
+        select peer, case when last_message_id_sender = %1$s then last_message_id_sender_seq
+                          else last_message_id_receiver_seq end, unread
+        from duet.conversation_list('t-owner')
+    $$, :owner),
+    format('select peer, last_seq, unread from looked where last_seq is not null or peer in (
+        select u.user_id from duet.contact as c join duet.app_user as u on u.user_no = c.peer
+        where c.owner = %s and c.pinned)', :owner),
+    'last messages and unread counts are those of the whole mailbox'
+);
+select set_eq(
+    $$select peer, unread from duet.unread_get('t-owner')$$,
+    $$select peer, unread from looked where unread > 0$$,
+    'and so are the unread counts alone'
+);
+select cmp_ok(count(*), '>=', 2::bigint, 'of some peers the tail does not hold the last message') from looked where last_seq <= 900;
 
 select * from finish();
 rollback;

@@ -63,6 +63,9 @@ struct event_list {
     int64_t last_event_id;
     int64_t until;
     int64_t live_since;
+    struct text as_user;
+    struct text as_device;
+    int64_t issued_at;
 };
 
 #define WAIT_SECONDS_MAX 60
@@ -88,6 +91,7 @@ static const struct field event_list_fields[] = {
     /* Of one that waits or follows: when it began. The offline rules end there. */
     FIELD_INT(struct event_list, until, .from = IN_CHECK),
     FIELD_TIME(struct event_list, live_since, .from = IN_CHECK),
+    FIELDS_OF_SESSION(struct event_list),
     FIELD_END,
 };
 
@@ -126,14 +130,21 @@ static int event_list_check(struct op *op)
 
 /* ---- what a request that waits and a stream have in common ---- */
 
+static void copy_device(struct text device, char ret[WATCH_DEVICE_BYTES + 1])
+{
+    if (text_present(device))
+        memcpy(ret, device.ptr, device.len);
+    ret[device.len] = '\0';
+}
+
 static int open_watch(struct op *op, struct watch *watch)
 {
     struct event_list *in = op->in;
     int64_t last_seq;
 
-    memcpy(watch->device, in->device.ptr ? in->device.ptr : "", in->device.len);
-    watch->device[in->device.len] = '\0';
-    watch->of_device_token = caller_is_user(&op->caller);
+    copy_device(in->device, watch->device);
+    copy_device(op->caller.device, watch->token_device);
+    watch->of_user_token = caller_is_user(&op->caller);
     if (store_watch_open(op->services->store, op, in->user, watch, &last_seq) != 0)
         return -1;
     in->until = last_seq;
@@ -248,11 +259,25 @@ static int wait_for_events(struct op *op)
 #define RETRY "retry: 2000\n\n"
 #define PAGE_BYTES_MAX (16u << 20)
 
-static bool ends_stream(const struct watch *watch, const void *record)
+/* A session that has ended ends the stream of its device, or of its token; when all have, all that
+ * are not a back-end service's. */
+static enum err_code end_of_session(const struct watch *watch, const void *record)
 {
     const struct event *event = record;
 
-    return watch->of_device_token && text_equal(event->kind, TEXT("kicked"));
+    if (!text_equal(event->kind, TEXT("kicked")))
+        return ERR_NONE;
+    json_t *details = json_loadb(event->details.ptr, event->details.len, 0, NULL);
+    const char *device = json_string_value(json_object_get(details, "device"));
+    enum err_code end = ERR_NONE;
+    if (!device && watch->of_user_token)
+        end = ERR_UNAUTHENTICATED;
+    else if (device && strcmp(watch->device, device) == 0)
+        end = ERR_DEVICE_KICKED;
+    else if (device && strcmp(watch->token_device, device) == 0)
+        end = ERR_UNAUTHENTICATED;
+    json_decref(details);
+    return end;
 }
 
 static int write_page(struct op *op, bool first)
@@ -280,7 +305,7 @@ static int follow(struct op *op)
     struct watch *watch = op->watch;
     bool first = !watch->owner;
 
-    watch->ends = ends_stream;
+    watch->ends = end_of_session;
     if (first && open_watch(op, watch) != 0)
         return -1;
     watch->read_at_us = clock_now_us();
@@ -327,5 +352,6 @@ const struct operation event_list = {
     .in = FIELDS(event_list_fields, struct event_list),
     .out = FIELDS(event_page_fields, struct event_page),
     .refuses =
-        (const enum err_code[]){ERR_USER_UNKNOWN, ERR_DEVICE_UNKNOWN, ERR_STREAMS_FULL, ERR_NONE},
+        (const enum err_code[]){
+            ERR_USER_UNKNOWN, ERR_DEVICE_UNKNOWN, ERR_DEVICE_KICKED, ERR_STREAMS_FULL, ERR_NONE},
 };

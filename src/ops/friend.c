@@ -24,15 +24,28 @@ int check_two_users(struct op *op, struct text user, struct text peer, const cha
     return 0;
 }
 
-/* Two users of the path, and nothing else. */
-struct pair {
-    struct text user;
-    struct text peer;
+const struct field user_pair_fields[] = {
+    FIELD_USER(struct user_pair),
+    FIELD_PEER(struct user_pair),
+    FIELD_END,
 };
 
-static const struct field pair_fields[] = {
-    FIELD_USER(struct pair),
-    FIELD_PEER(struct pair),
+int user_pair_check(struct op *op)
+{
+    const struct user_pair *in = op->in;
+
+    return check_two_users(op, in->user, in->peer, "/peer");
+}
+
+const struct field user_peers_fields[] = {
+    FIELD_USER(struct user_peers),
+    FIELD_TEXTS(
+        struct user_peers,
+        peers,
+        .required = true,
+        .min = 1,
+        .max = PEERS_CHECKED_MAX,
+        .max_value_bytes = USER_ID_BYTES),
     FIELD_END,
 };
 
@@ -90,7 +103,7 @@ const struct operation friend_put = {
 const struct operation friend_get = {
     .name = "friend_get",
     .lane = LANE_READER,
-    .in = FIELDS(pair_fields, struct pair),
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .out = FIELDS(friend_list_of_fields, struct friend),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_FRIEND_UNKNOWN, ERR_NONE},
 };
@@ -188,23 +201,6 @@ const struct operation friend_list = {
 
 static const char *const relations[] = {"none", "outgoing", "incoming", "mutual", "unknown", NULL};
 
-struct friend_check {
-    struct text user;
-    struct list peers;
-};
-
-static const struct field friend_check_fields[] = {
-    FIELD_USER(struct friend_check),
-    FIELD_TEXTS(
-        struct friend_check,
-        peers,
-        .required = true,
-        .min = 1,
-        .max = PEERS_CHECKED_MAX,
-        .max_value_bytes = USER_ID_BYTES),
-    FIELD_END,
-};
-
 struct friend_checked {
     struct text peer;
     struct text relation;
@@ -232,7 +228,7 @@ const struct operation friend_check = {
     .name = "friend_check",
     .lane = LANE_READER,
     .run = store_call_rows,
-    .in = FIELDS(friend_check_fields, struct friend_check),
+    .in = FIELDS(user_peers_fields, struct user_peers),
     .out = FIELDS(friend_checks_fields, struct friend_checks),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };
@@ -309,12 +305,8 @@ static int friend_import_run(struct op *op)
         return -1;
     const struct friend_imports *out = op->out;
     struct friend_imported *items = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++) {
-        if (!text_present(items[i].problem))
-            continue;
-        items[i].status = problem_status(items[i].problem);
-        items[i].problem = problem_of(op->arena, items[i].problem);
-    }
+    for (size_t i = 0; i < out->results.n_items; i++)
+        problem_tell(op->arena, &items[i].problem, &items[i].status);
     return 0;
 }
 

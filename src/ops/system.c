@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/op.h"
-#include "ops/openapi.h"
+#include "ops/docs.h"
 #include "ops/services.h"
 
 /* ---- health_get: the process answers ---- */
@@ -196,6 +196,9 @@ static void print_store(const struct services *s, struct buf *b)
         b, "duet_database_connects_total", "counter", "Connections made to the database.",
         (long long)atomic_load(&m->database_connects));
     print_number(
+        b, "duet_archives_waiting", "gauge", "Hours that are over and have no archive yet.",
+        (long long)atomic_load(&m->archives_waiting));
+    print_number(
         b, "duet_jobs_late", "gauge", "Scheduled jobs that are overdue or have failed.",
         (long long)atomic_load(&m->jobs_late));
     print_number(
@@ -255,4 +258,19 @@ const struct operation openapi_get = {
     .lane = LANE_HTTP,
     .run = openapi_get_run,
     .content_type = "application/json; charset=utf-8",
+};
+
+/* ---- docs_get: the contract, for people ---- */
+
+static int docs_get_run(struct op *op)
+{
+    op->raw = (struct text){openapi_html, openapi_html_size};
+    return 0;
+}
+
+const struct operation docs_get = {
+    .name = "docs_get",
+    .lane = LANE_HTTP,
+    .run = docs_get_run,
+    .content_type = "text/html; charset=utf-8",
 };

@@ -335,10 +335,11 @@ void hub_give_back(struct hub *hub)
 
 static enum err_code end_of(const struct watch *watch, const struct hub_news *news)
 {
-    for (size_t i = 0; i < news->n_records; i++)
-        if (watch->ends && watch->ends(watch, news->records[i]))
-            return ERR_UNAUTHENTICATED;
-    return news->end;
+    enum err_code end = news->end;
+
+    for (size_t i = 0; end == ERR_NONE && i < news->n_records; i++)
+        end = watch->ends(watch, news->records[i]);
+    return end;
 }
 
 static void give(struct hub *hub, struct watch *watch, const struct hub_news *news)

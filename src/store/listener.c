@@ -44,13 +44,14 @@ struct listener {
 
 static const struct statement stream_open = {
     .name = "stream_open",
-    .sql =
-        "select o.outcome, o.owner, o.last_seq, o.opened_at "
-        "from duet.caller_is_good(p_user => $1, p_issued_at => $2) as good, "
-        "lateral duet.stream_open(p_user => $3, p_device => $4, p_stream => $5, p_most => $6) as o "
-        "where good",
-    .types = (const Oid[]){PG_TEXT, PG_TIMESTAMPTZ, PG_TEXT, PG_TEXT, PG_INT8, PG_INT8},
-    .n_types = 6,
+    .sql = "select o.outcome, o.owner, o.last_seq, o.opened_at "
+           "from duet.caller_is_good(p_user => $1, p_issued_at => $2, p_device => $3) as good, "
+           "lateral duet.stream_open("
+           "p_user => $4, p_device => $5, p_stream => $6, p_most => $7, "
+           "p_as_user => $1, p_as_device => $3, p_issued_at => $2) as o "
+           "where good",
+    .types = (const Oid[]){PG_TEXT, PG_TIMESTAMPTZ, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT8, PG_INT8},
+    .n_types = 7,
 };
 enum { OPEN_OUTCOME, OPEN_OWNER, OPEN_LAST_SEQ, OPEN_OPENED_AT };
 
@@ -127,10 +128,12 @@ int listener_open(
     struct params params;
     struct db_error error;
     int64_t stream_id = random_id();
+    const struct caller *caller = asked->caller;
 
     params_init(&params, arena);
-    params_text(&params, asked->token_user);
-    params_time(&params, asked->issued_at_us);
+    params_text(&params, caller_is_user(caller) ? caller->subject : TEXT_ABSENT);
+    params_time(&params, caller->issued_at_us);
+    params_text(&params, caller->device);
     params_text(&params, asked->user);
     params_text(&params, device_of(watch->device));
     params_i64(&params, stream_id);

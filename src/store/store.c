@@ -6,15 +6,19 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "store/archive.h"
+#include "store/archiver.h"
 #include "store/batch.h"
 #include "store/call.h"
 #include "store/jobs.h"
 #include "store/listener.h"
 #include "store/notifier.h"
 #include "store/readers.h"
+#include "store/request.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/sender.h"
+#include "store/slices.h"
 
 #define THREADS_START_US (3 * USEC_PER_SEC)
 
@@ -28,6 +32,8 @@ struct store {
     struct readers *readers;
     struct jobs *jobs;
     struct notifier *notifier;
+    struct archiver *archiver;
+    const struct fields *archive_line;
     const struct settings *settings;
     const struct fields *entry; /* of a mailbox, as an operation that follows it has it */
     struct hub *hub;
@@ -124,8 +130,11 @@ static int check_version(struct db *db, char *why, size_t why_size)
 static int check_calls(struct store *store, struct db *db, char *why, size_t why_size)
 {
     if (batch_check(db, why, why_size) != 0 || jobs_check(db, why, why_size) != 0 ||
-        notifier_check(db, why, why_size) != 0 ||
-        listener_check(db, store->entry, why, why_size) != 0)
+        notifier_check(db, why, why_size) != 0 || archive_check(db, why, why_size) != 0 ||
+        listener_check(db, store->entry, why, why_size) != 0 ||
+        archiver_check(db, store->archive_line, why, why_size) != 0)
+        return -1;
+    if (request_check(db, why, why_size) != 0 || slices_check(db, why, why_size) != 0)
         return -1;
     for (size_t i = 0; i < store->n_operations; i++)
         if (store->by_index[i] && call_check(db, store->by_index[i], why, why_size) != 0)
@@ -163,6 +172,7 @@ int store_open(
     struct metrics *borrows_metrics,
     const struct operation *const *operations,
     size_t n_operations,
+    const struct fields *borrows_archive_line,
     struct store **ret,
     char *why,
     size_t why_size)
@@ -177,6 +187,7 @@ int store_open(
         .statement_timeout_s = borrows->statement_timeout_s,
         .metrics = borrows_metrics,
     };
+    store->archive_line = borrows_archive_line;
     make_calls(store, operations, n_operations);
     if (check_database(store, borrows, why, why_size) != 0) {
         store_free(store);
@@ -186,11 +197,12 @@ int store_open(
     store->readers = readers_new(borrows, &store->config, borrows_metrics, store->by_index);
     store->jobs = jobs_new(borrows, &store->config, borrows_metrics);
     store->notifier = notifier_new(&store->config, borrows_metrics);
+    store->archiver = archiver_new(&store->config, borrows_metrics, store->archive_line);
     store->hub = hub_new();
     store->listener = listener_new(store->hub, store->entry, &store->config, borrows_metrics);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0 ||
         jobs_start(store->jobs) != 0 || notifier_start(store->notifier) != 0 ||
-        listener_start(store->listener) != 0) {
+        archiver_start(store->archiver) != 0 || listener_start(store->listener) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
         store_stop(store);
         store_free(store);
@@ -203,6 +215,8 @@ int store_open(
 
 void store_stop(struct store *store)
 {
+    if (store && store->archiver)
+        archiver_stop(store->archiver);
     if (store && store->notifier)
         notifier_stop(store->notifier);
     if (store && store->sender)
@@ -221,6 +235,7 @@ void store_free(struct store *store)
         return;
     listener_free(store->listener);
     hub_free(store->hub);
+    archiver_free(store->archiver);
     notifier_free(store->notifier);
     sender_free(store->sender);
     readers_free(store->readers);
@@ -264,8 +279,7 @@ int store_watch_open(
 {
     const struct watch_asked asked = {
         .user = user,
-        .token_user = caller_is_user(&op->caller) ? op->caller.subject : TEXT_ABSENT,
-        .issued_at_us = op->caller.issued_at_us,
+        .caller = &op->caller,
         .most = store->settings->user_streams,
     };
 

@@ -47,13 +47,11 @@ def wait_for_streams(server, db, user, n):
     )
 
 
-def make_device(db, user, device="phone", position=0):
-    db.execute(
-        "insert into duet.device (owner, device_id, platform, position, created_at, logged_in_at,"
-        " seen_at) select user_no, %s, 'ios', %s, now(), now(), now() - interval '1 hour'"
-        " from duet.app_user where user_id = %s",
-        (device, position, user),
-    )
+def log_in(api, user, device="phone", position=0):
+    path = f"/v1/users/{user}/devices/{device}"
+    assert api.put(path, {"platform": "ios"}).status in (200, 201)
+    if position:
+        assert api.put(f"{path}/position", {"seq": position}).status == 200
 
 
 # -- waiting
@@ -346,9 +344,9 @@ def waiting_beside(api, db, user):
 # -- devices
 
 
-def test_a_device_starts_where_it_stopped(api, db, ann, bob):
+def test_a_device_starts_where_it_stopped(api, ann, bob):
     sent = [send(api, ann, bob, str(i)) for i in range(4)]
-    make_device(db, bob, position=2)
+    log_in(api, bob, position=2)
     got = page(api, bob, device="phone")
     assert [event["message"] for event in got.json["items"]] == sent[2:]
     assert "Duet-Skipped" not in got.headers
@@ -359,9 +357,9 @@ def test_a_device_starts_where_it_stopped(api, db, ann, bob):
         assert stream.next().data["message"] == sent
 
 
-def test_the_offline_rules_hold_for_a_device_and_say_what_they_left_out(api, db, ann, bob, user):
+def test_the_offline_rules_hold_for_a_device_and_say_what_they_left_out(api, ann, bob, user):
     cleo = user()
-    make_device(db, bob)
+    log_in(api, bob)
     send(api, cleo, bob, "of another peer")
     for first in range(0, 120, 40):
         for i in range(first, first + 40):
@@ -381,7 +379,7 @@ def test_the_offline_rules_hold_for_a_device_and_say_what_they_left_out(api, db,
 
 
 def test_a_waiting_device_is_told_what_the_rules_left_out(api, db, ann, bob):
-    make_device(db, bob)
+    log_in(api, bob)
     send(api, ann, bob, options={"store_seconds": 0})
     with waiting(api, db, bob, device="phone", wait=60) as reply:
         sent = send(api, ann, bob)
@@ -390,8 +388,8 @@ def test_a_waiting_device_is_told_what_the_rules_left_out(api, db, ann, bob):
     assert (got.json["skipped"], got.headers["Duet-Skipped"]) == (1, "1; in=history")
 
 
-def test_a_device_that_is_not_there_is_unknown(api, ann, bob, db):
-    make_device(db, ann, "tablet")
+def test_a_device_that_is_not_there_is_unknown(api, ann, bob):
+    log_in(api, ann, "tablet")
     reply = api.get(f"/v1/users/{bob}/events", params={"device": "tablet"})
     assert (reply.status, reply.code) == (404, "device_unknown")
     with Stream(api, bob, device="tablet") as stream:
@@ -399,14 +397,48 @@ def test_a_device_that_is_not_there_is_unknown(api, ann, bob, db):
 
 
 def test_a_device_was_seen_when_its_stream_ended(api, db, bob):
-    make_device(db, bob)
-    seen = "select seen_at > now() - interval '1 minute' from duet.device where device_id = 'phone'" \
-        " and owner = (select user_no from duet.app_user where user_id = %s)"
+    log_in(api, bob)
+    device = "owner = (select user_no from duet.app_user where user_id = %s)"
+    db.execute(f"update duet.device set seen_at = now() - interval '1 hour' where {device}", (bob,))
+    seen = f"select seen_at > now() - interval '1 minute' from duet.device where {device}"
     with Stream(api, bob, device="phone") as stream:
         stream.caught_up()
         assert db.execute(seen, (bob,)).fetchone() == (False,)
+        assert api.get(f"/v1/users/{bob}/presence").json["state"] == "online"
     wait_for_streams(api.server, db, bob, 0)
-    assert db.execute(seen, (bob,)).fetchone() == (True,)
+    api.server.wait_until(lambda: db.execute(seen, (bob,)).fetchone() == (True,), what="seen_at")
+
+
+def last_words(stream):
+    """The kinds of the events up to the end, and the code that the last one tells."""
+    *events, last = stream.rest()
+    assert last.kind == "closed"
+    return [event.kind for event in events], last.data["code"]
+
+
+def test_a_kicked_device_s_stream_ends_and_the_others_learn_of_it(api, bob):
+    log_in(api, bob, "phone")
+    log_in(api, bob, "tablet")
+    with Stream(api, bob, device="phone") as phone, Stream(api, bob, device="tablet") as tablet:
+        phone.caught_up()
+        tablet.caught_up()
+        assert api.post(f"/v1/users/{bob}/kick", {"device": "phone"}).status == 200
+        assert last_words(phone) == (["kicked"], "device_kicked")
+        event = tablet.next()
+        assert (event.kind, event.data["details"]["device"]) == ("kicked", "phone")
+        with Stream(api, bob, device="phone") as again:
+            assert again.problem["code"] == "device_kicked"
+
+
+def test_a_kicked_user_s_streams_end_but_not_those_of_services(api, ann, bob):
+    with Stream(api.as_user(bob), bob) as own, Stream(api, bob) as service:
+        own.caught_up()
+        service.caught_up()
+        assert api.post(f"/v1/users/{bob}/kick", {}).status == 200
+        assert last_words(own) == (["kicked"], "unauthenticated")
+        assert service.next().kind == "kicked"
+        send(api, bob, ann)
+        assert service.next().kind == "message"
 
 
 # -- wake-ups
@@ -435,13 +467,13 @@ def test_nothing_is_notified_where_nobody_waits(api, cluster, db, ann, bob):
     owner = db.execute(number, (bob,)).fetchone()[0]
     with heard_on_the_channel(cluster) as heard:
         send(api, ann, bob)
-        api.put(f"/v1/users/{ann}/friends/{bob}")
+        assert api.put(f"/v1/users/{ann}/friends/{bob}", {}).status == 201
         assert not [notice for notice in heard() if owner in notice]
         with Stream(api, bob) as stream:
             stream.caught_up()
             send(api, ann, bob)
             assert [notice for notice in heard() if owner in notice] == [[owner]]
-            api.delete(f"/v1/users/{ann}/friends/{bob}")
+            assert api.delete(f"/v1/users/{ann}/friends/{bob}").status == 204
             assert [notice for notice in heard() if owner in notice] == [[owner]]
 
 

@@ -3,12 +3,12 @@
 import concurrent.futures
 import datetime
 import secrets
-import time
 
+import psycopg
 import pytest
 
 from support.contract import Contract
-from support.database import unchanged
+from support.database import n_waiting, unchanged
 
 CONTRACT = Contract()
 # What only reads; what makes nothing but a token, which no database keeps; what says which state is
@@ -64,6 +64,7 @@ def call_accept(ann, bob, carol):
 
 
 CALLS = [call_users, call_batch, call_import, call_friends, call_request, call_accept]
+LOCKING_CALLS = [call for call in CALLS if call is not call_users]
 each_call = pytest.mark.parametrize("call", CALLS, ids=lambda one: one.__name__)
 
 
@@ -98,14 +99,14 @@ def test_a_key_belongs_to_one_request(api, db, world, call):
     assert (other.status, other.code) == (422, "idempotency_key_reused")
 
 
-@each_call
-def test_while_the_first_is_at_work_the_second_is_told_so(api, db, world, call, cluster):
+@pytest.mark.parametrize("call", LOCKING_CALLS, ids=lambda one: one.__name__)
+def test_while_the_first_is_at_work_the_second_is_told_so(api, server, db, world, call, cluster):
     """The first waits for a mailbox that is locked; the second does not wait with it."""
     path, body = call(*world)
-    if call is call_users:
-        pytest.skip("locks no mailbox")
     headers = {"Idempotency-Key": secrets.token_hex(8)}
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor() as pool, psycopg.connect(
+        cluster.url(), autocommit=True
+    ) as other:
         with db.transaction():
             db.execute(
                 "select from duet.mailbox_head h join duet.app_user u on u.user_no = h.owner"
@@ -113,7 +114,7 @@ def test_while_the_first_is_at_work_the_second_is_told_so(api, db, world, call, 
                 [list(world)],
             )
             first = pool.submit(api.post, path, body, headers=headers)
-            time.sleep(0.3)
+            server.wait_until(lambda: n_waiting(other), what="the first at work")
             second = api.post(path, body, headers=headers)
             assert not first.done()
         first = first.result()
@@ -141,6 +142,31 @@ def test_callers_do_not_share_keys(api, server, world):
     for subject in ("first", "second"):
         reply = api.post(path, body, headers=headers, token=server.token(sub=subject))
         assert reply.headers["Idempotency-Replayed"] is None
+
+
+def call_send(ann, bob, carol):
+    return "/v1/messages", {"from": ann, "to": bob, "text": "hi"}
+
+
+@pytest.mark.parametrize("call", [call_send, call_batch])
+def test_a_user_and_a_service_of_one_name_do_not_share_keys(api, server, world, call):
+    ann, _, _ = world
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    path, body = call(*world)
+    for caller in (api.with_token(server.token(sub=ann)), api.as_user(ann)):
+        reply = caller.post(path, body, headers=headers)
+        assert reply.status in (200, 201), reply
+        assert reply.headers["Idempotency-Replayed"] is None
+
+
+@pytest.mark.parametrize("call", [call_send, call_batch])
+def test_the_keys_of_a_service_outlive_a_user_of_its_name(api, server, world, user, call):
+    service = api.with_token(server.token(sub=world[0]))
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    path, body = call(world[1], world[2], user())
+    service.post(path, body, headers=headers)
+    assert api.delete(f"/v1/users/{world[0]}").json["finished_at"]
+    assert service.post(path, body, headers=headers).headers["Idempotency-Replayed"]
 
 
 def test_a_rehearsal_keeps_no_key(api, world):
