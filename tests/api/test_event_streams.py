@@ -182,6 +182,13 @@ def test_last_event_id_resumes_and_beats_after(api, ann, bob):
         assert [event.data["message"] for event in stream.caught_up()] == sent[1:]
 
 
+def test_a_stream_that_is_resumed_goes_from_page_to_page(api, ann, bob):
+    sent = [send(api, ann, bob, str(i)) for i in range(7)]
+    with Stream(api, bob, headers={"Last-Event-ID": "1"}, limit=2) as stream:
+        told = [event.data["message"] for event in stream.until("sync", more=False) if event.kind == "message"]
+    assert told == sent[1:]
+
+
 def test_a_wrong_last_event_id_is_refused(api, bob):
     with Stream(api, bob, headers={"Last-Event-ID": "x"}) as stream:
         assert stream.status == 400
