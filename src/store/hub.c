@@ -89,8 +89,9 @@ static void grow(struct hub *hub)
     free(hub->buckets);
     hub->n_buckets *= 2;
     hub->buckets = mem_alloc(hub->n_buckets * sizeof(*hub->buckets));
-    TAILQ_FOREACH(watch, &hub->by_age, by_age)
-    LIST_INSERT_HEAD(bucket_of(hub, watch->owner), watch, in_bucket);
+    TAILQ_FOREACH(watch, &hub->by_age, by_age) {
+        LIST_INSERT_HEAD(bucket_of(hub, watch->owner), watch, in_bucket);
+    }
 }
 
 static size_t *count_of(struct hub *hub, const struct watch *watch)
@@ -364,8 +365,7 @@ size_t hub_deliver(struct hub *hub, const struct hub_news *news)
     struct watch *watch;
 
     pthread_mutex_lock(&hub->mutex);
-    LIST_FOREACH(watch, bucket_of(hub, news->pair.owner), in_bucket)
-    {
+    LIST_FOREACH(watch, bucket_of(hub, news->pair.owner), in_bucket) {
         if (watch->owner != news->pair.owner || watch->state != WATCH_READING ||
             watch->position != news->pair.after)
             continue;
@@ -402,8 +402,9 @@ void hub_forget_renewals(struct hub *hub)
     struct watch *watch;
 
     pthread_mutex_lock(&hub->mutex);
-    TAILQ_FOREACH(watch, &hub->by_age, by_age)
-    watch->renewed_at_us = 0;
+    TAILQ_FOREACH(watch, &hub->by_age, by_age) {
+        watch->renewed_at_us = 0;
+    }
     pthread_mutex_unlock(&hub->mutex);
 }
 
