@@ -58,16 +58,22 @@ language plpgsql stable security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    v_pair bigint[];
+    v_last_seq bigint[];            -- by pair; null: the user is no more
+    v_pair bigint[];                -- by entry
     v_entry message_entry[];
     v_last_pair bigint := cardinality(p_owner)::bigint;
     v_cut bigint;                   -- the pair that p_rows has cut off
 begin
+    v_last_seq := array(
+        select h.last_seq
+        from unnest(p_owner) with ordinality as o(owner, pair)
+        left join mailbox_head as h on h.owner = o.owner
+        order by o.pair
+    );
+
     select array_agg(p.pair), array_agg(p.entry) into v_pair, v_entry
     from (
         select e.pair, e.entry
@@ -82,22 +88,16 @@ begin
     end if;
 
     return query
-    with asked as materialized (
-        select a.*, h.last_seq
-        from unnest(p_owner, p_after) with ordinality as a(owner, after, pair)
-        left join mailbox_head as h on h.owner = a.owner
-        where a.pair <= v_last_pair
-    ),
-    shown as materialized (
+    with shown as materialized (
         select
-            n.pair, e.*,
-            count(*) over (partition by n.pair) as n_shown,
-            max(e.seq) over (partition by n.pair) as newest
-        from unnest(v_pair) with ordinality as n(pair, place)
-        join event_show(v_entry, p_now) as e on e.place = n.place
+            e.*,
+            v_pair[e.place] as pair,
+            count(*) over (partition by v_pair[e.place]) as n_shown,
+            max(e.seq) over (partition by v_pair[e.place]) as newest
+        from event_show(v_entry, p_now) as e
     )
     select
-        a.pair, e.seq, e.kind, e.at,
+        p.pair, e.seq, e.kind, e.at,
         e.message_id_receiver, e.message_id_receiver_seq, e.message_id_sender, e.message_id_sender_seq,
         e.message_id_sent_at, e.message_id_nonce,
         e.message_from, e.message_to, e.message_kind, e.message_elements, e.message_custom_data,
@@ -105,12 +105,12 @@ begin
         e.message_sender_profile_deleted, e.message_state, e.message_edited_at,
         e.target_receiver, e.target_receiver_seq, e.target_sender, e.target_sender_seq, e.target_sent_at,
         e.target_nonce, e.peer, e.details,
-        a.last_seq, r.reached, greatest(r.reached - a.after, 0) - coalesce(e.n_shown, 0)
-    from asked as a
-    left join shown as e on e.pair = a.pair
+        v_last_seq[p.pair], r.reached, greatest(r.reached - p_after[p.pair], 0) - coalesce(e.n_shown, 0)
+    from generate_series(1::bigint, v_last_pair) as p(pair)
+    left join shown as e on e.pair = p.pair
     cross join lateral (
-        select case when e.n_shown = p_limit or a.pair = v_cut then e.newest else a.last_seq end as reached
+        select case when e.n_shown = p_limit or p.pair = v_cut then e.newest else v_last_seq[p.pair] end as reached
     ) as r
-    order by a.pair, e.seq;
+    order by p.pair, e.seq;
 end
 $$;

@@ -125,7 +125,7 @@ static int event_list_check(struct op *op)
 
     if (in->last_event_id != FIELD_ABSENT)
         in->after = in->last_event_id;
-    in->last_event_id = FIELD_ABSENT; /* `after` moves on from page to page */
+    in->last_event_id = FIELD_ABSENT; /* for the first page alone */
     return 0;
 }
 

@@ -42,6 +42,7 @@ class Stream:
         self.status = self.response.status
         self.headers = self.response.headers
         self.last_id = None
+        self._lines = self._read_lines()
 
     def __enter__(self):
         return self
@@ -57,11 +58,26 @@ class Stream:
     def problem(self):
         return json.loads(self.response.read())
 
+    def _read_chunk(self):
+        """Empty at the end. (http.client gives the lines of chunks byte by byte.)"""
+        file = self.response.fp
+        size = int(file.readline() or b"-1", 16)
+        data = file.read(size + 2) if size >= 0 else b""
+        if len(data) != size + 2:
+            raise http.client.IncompleteRead(data)
+        return data[:-2]
+
+    def _read_lines(self):
+        rest = b""
+        while chunk := self._read_chunk():
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+
     def next(self):
         """The next event; None when the server has ended the stream, as it should."""
         fields = {}
-        while line := self.response.readline():
-            line = line.decode().rstrip("\n")
+        for line in self._lines:
+            line = line.decode()
             if line.startswith(":"):
                 continue
             if not line and fields:
