@@ -26,18 +26,6 @@ def kicks(api, user):
     return [item["details"] for item in items if item["kind"] == "kicked"]
 
 
-@pytest.fixture
-def settings(api):
-    """Changes settings for one test: settings(sessions="one")."""
-
-    def patch(**changes):
-        reply = api.patch("/v1/settings", changes, headers={"If-Match": "*"})
-        assert reply.status == 200, reply
-
-    yield patch
-    patch(sessions=None, sessions_limit=None)
-
-
 # ---- logging in and out ----
 
 
