@@ -12,5 +12,6 @@ void sse_write(struct buf *ret, struct text event, int64_t id, struct text json)
 void sse_write_record(struct buf *ret, const struct fields *fields, const void *record);
 
 /* That the reader has been told of everything up to `last_seq`, but for `skipped` entries that are
- * not shown. */
-void sse_write_sync(struct buf *ret, int64_t last_seq, int64_t skipped);
+ * not shown.
+ * `more`: there is something behind it already. */
+void sse_write_sync(struct buf *ret, int64_t last_seq, int64_t skipped, bool more);

@@ -39,10 +39,12 @@ void sse_write_record(struct buf *ret, const struct fields *fields, const void *
     sse_write(ret, *kind, *seq, buf_as_text(&json));
 }
 
-void sse_write_sync(struct buf *ret, int64_t last_seq, int64_t skipped)
+void sse_write_sync(struct buf *ret, int64_t last_seq, int64_t skipped, bool more)
 {
     buf_auto json = BUF(128);
 
-    buf_printf(&json, "{\"last_seq\":%" PRId64 ",\"skipped\":%" PRId64 "}", last_seq, skipped);
+    buf_printf(
+        &json, "{\"last_seq\":%" PRId64 ",\"skipped\":%" PRId64 ",\"more\":%s}", last_seq, skipped,
+        more ? "true" : "false");
     sse_write(ret, TEXT("sync"), last_seq, buf_as_text(&json));
 }

@@ -270,13 +270,12 @@ static enum err_code end_of_session(const struct watch *watch, const void *recor
         return ERR_NONE;
     json_t *details = json_loadb(event->details.ptr, event->details.len, 0, NULL);
     const char *device = json_string_value(json_object_get(details, "device"));
-    enum err_code end = ERR_NONE;
-    if (device && strcmp(watch->device, device) == 0)
-        end = ERR_DEVICE_KICKED;
-    else if (device ? strcmp(watch->token_device, device) == 0 : watch->of_user_token)
-        end = ERR_UNAUTHENTICATED;
+    bool is_own = device && strcmp(watch->device, device) == 0;
+    bool voids_token = device ? strcmp(watch->token_device, device) == 0 : watch->of_user_token;
     json_decref(details);
-    return end;
+    if (is_own)
+        return ERR_DEVICE_KICKED;
+    return voids_token ? ERR_UNAUTHENTICATED : ERR_NONE;
 }
 
 static int write_page(struct op *op, bool first)
@@ -290,7 +289,7 @@ static int write_page(struct op *op, bool first)
     for (size_t i = 0; i < out->items.n_items; i++)
         sse_write_record(&text, &event_fields, &events[i]);
     if (out->left_out > 0 || !op->more)
-        sse_write_sync(&text, out->reached, out->left_out);
+        sse_write_sync(&text, out->reached, out->left_out, op->more);
     arena_defer(op->arena, free, text.ptr);
     op->raw = buf_as_text(&text);
     return text.failed ? err_set(op->err, ERR_INTERNAL, "the events are too long") : 0;

@@ -82,13 +82,16 @@ static struct bucket *bucket_of(struct hub *hub, int64_t owner)
 
 static void grow(struct hub *hub)
 {
+    struct watch *watch;
+
     if (hub->n_streams + hub->n_waits < hub->n_buckets)
         return;
     free(hub->buckets);
     hub->n_buckets *= 2;
     hub->buckets = mem_alloc(hub->n_buckets * sizeof(*hub->buckets));
-    for (struct watch *w = TAILQ_FIRST(&hub->by_age); w; w = TAILQ_NEXT(w, by_age))
-        LIST_INSERT_HEAD(bucket_of(hub, w->owner), w, in_bucket);
+    TAILQ_FOREACH(watch, &hub->by_age, by_age) {
+        LIST_INSERT_HEAD(bucket_of(hub, watch->owner), watch, in_bucket);
+    }
 }
 
 static size_t *count_of(struct hub *hub, const struct watch *watch)
@@ -358,15 +361,15 @@ static void give(struct hub *hub, struct watch *watch, const struct hub_news *ne
 
 size_t hub_deliver(struct hub *hub, const struct hub_news *news)
 {
-    const struct hub_pair *pair = &news->pair;
     size_t n = 0;
+    struct watch *watch;
 
     pthread_mutex_lock(&hub->mutex);
-    struct watch *w = LIST_FIRST(bucket_of(hub, pair->owner));
-    for (; w; w = LIST_NEXT(w, in_bucket)) {
-        if (w->owner != pair->owner || w->state != WATCH_READING || w->position != pair->after)
+    LIST_FOREACH(watch, bucket_of(hub, news->pair.owner), in_bucket) {
+        if (watch->owner != news->pair.owner || watch->state != WATCH_READING ||
+            watch->position != news->pair.after)
             continue;
-        give(hub, w, news);
+        give(hub, watch, news);
         n++;
     }
     pthread_mutex_unlock(&hub->mutex);
@@ -396,9 +399,12 @@ size_t hub_take_due(
 
 void hub_forget_renewals(struct hub *hub)
 {
+    struct watch *watch;
+
     pthread_mutex_lock(&hub->mutex);
-    for (struct watch *w = TAILQ_FIRST(&hub->by_age); w; w = TAILQ_NEXT(w, by_age))
-        w->renewed_at_us = 0;
+    TAILQ_FOREACH(watch, &hub->by_age, by_age) {
+        watch->renewed_at_us = 0;
+    }
     pthread_mutex_unlock(&hub->mutex);
 }
 

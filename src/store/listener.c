@@ -228,7 +228,7 @@ static int read_pair(struct reading *r, int row, const struct hub_pair *pair)
     }
     news.more = news.reached < last_seq;
     if (left_out > 0)
-        sse_write_sync(&text, news.reached, left_out);
+        sse_write_sync(&text, news.reached, left_out, news.more);
     news.piece = text.len ? piece_new(buf_as_text(&text)) : NULL;
     news.records = records;
     news.n_records = n_rows;

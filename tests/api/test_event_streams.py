@@ -117,7 +117,7 @@ def test_a_stream_begins_with_what_there_is_and_goes_on(api, ann, bob):
         assert stream.next().retry == "2000"
         seen = stream.until("sync")
         assert [event.data["message"] for event in seen[:-1]] == [first]
-        assert (seen[-1].id, seen[-1].data) == (1, {"last_seq": 1, "skipped": 0})
+        assert (seen[-1].id, seen[-1].data) == (1, {"last_seq": 1, "skipped": 0, "more": False})
         second = send(api, ann, bob, "second")
         event = stream.next()
         assert (event.id, event.kind, event.data["message"]) == (2, "message", second)
@@ -184,6 +184,13 @@ def test_last_event_id_resumes_and_beats_after(api, ann, bob):
             assert [event.data["message"] for event in seen if event.id and event.kind != "sync"] == sent[1:]
 
 
+def test_a_stream_that_is_resumed_goes_from_page_to_page(api, ann, bob):
+    sent = [send(api, ann, bob, str(i)) for i in range(7)]
+    with Stream(api, bob, headers={"Last-Event-ID": "1"}, limit=2) as stream:
+        told = [event.data["message"] for event in stream.until("sync", more=False) if event.kind == "message"]
+    assert told == sent[1:]
+
+
 def test_a_wrong_last_event_id_is_refused(api, bob):
     with Stream(api, bob, headers={"Last-Event-ID": "x"}) as stream:
         assert stream.status == 400
@@ -193,7 +200,7 @@ def test_a_wrong_last_event_id_is_refused(api, bob):
 def test_a_position_that_is_ahead_is_told_so_and_goes_on(api, ann, bob):
     send(api, ann, bob)
     with Stream(api, bob, after=9007199254740991) as stream:
-        assert stream.until("sync")[-1].data == {"last_seq": 1, "skipped": 0}
+        assert stream.until("sync")[-1].data == {"last_seq": 1, "skipped": 0, "more": False}
         assert stream.last_id == 1
         sent = send(api, ann, bob)
         assert stream.next().data["message"] == sent
@@ -208,7 +215,7 @@ def test_what_is_left_out_is_told(api, ann, bob):
         sent = send(api, ann, bob)
         event, sync = stream.next(), stream.next()
     assert event.data["message"] == sent
-    assert (sync.kind, sync.id, sync.data) == ("sync", 3, {"last_seq": 3, "skipped": 2})
+    assert (sync.kind, sync.id, sync.data) == ("sync", 3, {"last_seq": 3, "skipped": 2, "more": False})
 
 
 def test_all_streams_of_a_user_are_given_all(api, db, ann, bob):
@@ -331,7 +338,7 @@ def test_store_seconds_zero_reaches_open_streams_on_any_server_and_nothing_else(
             assert stream.next().data["message"] == sent
     assert page(api, bob).json == {"items": [], "last_seq": 2, "skipped": 2}
     with Stream(api, bob) as late:
-        assert late.until("sync")[-1].data == {"last_seq": 2, "skipped": 2}
+        assert late.until("sync")[-1].data == {"last_seq": 2, "skipped": 2, "more": False}
 
 
 @contextlib.contextmanager
