@@ -49,6 +49,7 @@ grant execute on function
     duet.message_batch,
     duet.message_delete,
     duet.message_edit,
+    duet.message_find,
     duet.message_get,
     duet.message_import,
     duet.message_list,

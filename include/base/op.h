@@ -15,6 +15,8 @@ enum lane {
     LANE_HTTP,   /* at once, on the HTTP thread: touches no database and never blocks */
     LANE_READER, /* on a reader thread, with a database connection */
     LANE_SENDER, /* in a batch of sends: `run` puts it in line, `op->done` is called later */
+    LANE_CHAIN,  /* `run` starts other operations, one after the other; `op->done` is called at the
+                  * end of the last */
 };
 
 struct operation {
@@ -23,6 +25,9 @@ struct operation {
     /* The rules that need no database; runs on the HTTP thread, on input that is decoded and within
      * its limits. May be NULL. */
     int (*check)(struct op *op);
+    /* Fills op->in instead of the table `in`. `body` is borrowed; NULL, with op->err filled, when it
+     * is no JSON object. */
+    int (*decode)(struct op *op, const struct field_source *source, json_t *body);
     /* NULL on LANE_READER: the SQL function of the same name is called. */
     int (*run)(struct op *op);
     struct fields in;
@@ -63,6 +68,7 @@ struct op {
     struct text stored_reply; /* JSON: the answer that this request was given before */
     struct text raw;          /* the body, where operation->content_type is set */
     bool more;                /* operation->stream: there is another piece behind this one */
+    const char *command;      /* which of its many things the operation does here, for the log */
     struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
     bool replayed;            /* the answer is that of an earlier request */

@@ -29,6 +29,7 @@ struct message_push {
     struct text title;
     struct text body;
     struct text extension;
+    json_t *vendor; /* as /v4 clients say it */
 };
 
 extern const struct fields message_push_fields;

@@ -17,6 +17,7 @@ create or replace function duet.message_batch(
     p_push_title text,
     p_push_body text,
     p_push_extension text,
+    p_push_vendor text,
     p_options_store_seconds bigint,
     p_options_sync_to_sender boolean,
     p_options_count_unread boolean,
@@ -61,7 +62,8 @@ declare
     v_receiver bigint[];
     v_push constant text := nullif(
         json_strip_nulls(json_build_object(
-            'title', p_push_title, 'body', p_push_body, 'extension', p_push_extension
+            'title', p_push_title, 'body', p_push_body, 'extension', p_push_extension,
+            'vendor', p_push_vendor::json
         ))::text, '{}');
     v_options constant bigint :=
         (p_options_sync_to_sender::integer * 1 + p_options_count_unread::integer * 2

@@ -57,6 +57,7 @@ select results_eq(
           'message_batch',
           'message_delete',
           'message_edit',
+          'message_find',
           'message_get',
           'message_import',
           'message_list',

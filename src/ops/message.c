@@ -10,19 +10,22 @@
 static const char *const kinds[] = {"chat", "system", "custom_system", NULL};
 static const char *const states[] = {"sent", "recalled", NULL};
 
-const struct field message_list_of_fields[] = {
-    FIELD_MESSAGE_ID(struct message, id),
-    FIELD_TEXT(struct message, from),
-    FIELD_TEXT(struct message, to),
-    FIELD_TEXT(struct message, kind, .one_of = kinds),
-    FIELD_RAW(struct message, elements, .variants = element_types),
-    FIELD_TEXT(struct message, custom_data),
-    FIELD_TIME(struct message, sent_at),
-    FIELD_TEXT(struct message, sent_by),
-    FIELD_OBJECT(
-        struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields),
-    FIELD_TEXT(struct message, state, .one_of = states),
+#define MESSAGE_MEMBERS                                                                            \
+    FIELD_MESSAGE_ID(struct message, id), \
+    FIELD_TEXT(struct message, from), \
+    FIELD_TEXT(struct message, to), \
+    FIELD_TEXT(struct message, kind, .one_of = kinds), \
+    FIELD_RAW(struct message, elements, .variants = element_types), \
+    FIELD_TEXT(struct message, custom_data), \
+    FIELD_TIME(struct message, sent_at), \
+    FIELD_TEXT(struct message, sent_by), \
+    FIELD_OBJECT( \
+        struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields), \
+    FIELD_TEXT(struct message, state, .one_of = states), \
     FIELD_TIME(struct message, edited_at),
+
+const struct field message_list_of_fields[] = {
+    MESSAGE_MEMBERS
     FIELD_END,
 };
 
@@ -69,6 +72,7 @@ static const struct field message_push_list[] = {
     FIELD_TEXT(struct message_push, title, .max = 256, .omit_absent = true),
     FIELD_TEXT(struct message_push, body, .max = 1024, .multiline = true, .omit_absent = true),
     FIELD_TEXT(struct message_push, extension, .max = 2048, .multiline = true, .omit_absent = true),
+    FIELD_JSON(struct message_push, vendor, .from = IN_INNER, .omit_absent = true),
     FIELD_END,
 };
 
@@ -146,7 +150,8 @@ static int message_send_check(struct op *op)
 static struct text push_text(struct op *op, const struct message_push *push)
 {
     bool any =
-        text_present(push->title) || text_present(push->body) || text_present(push->extension);
+        text_present(push->title) || text_present(push->body) || text_present(push->extension) ||
+        push->vendor;
 
     if (!any)
         return TEXT_ABSENT;
@@ -288,6 +293,31 @@ const struct operation message_get = {
     .refuses = (const enum err_code[]){ERR_MESSAGE_UNKNOWN, ERR_NONE},
 };
 
+/* ---- message_find ---- */
+
+struct message_find {
+    struct text user;
+    struct text peer;
+    struct text key;
+    struct text as_user;
+};
+
+static const struct field message_find_fields[] = {
+    FIELD_USER(struct message_find),
+    FIELD_PEER(struct message_find),
+    FIELD_TEXT(struct message_find, key, .from = IN_PATH, .required = true, .min = 1, .max = 50),
+    FIELD_TEXT(struct message_find, as_user, .from = IN_CALLER),
+    FIELD_END,
+};
+
+const struct operation message_find = {
+    .name = "message_find",
+    .lane = LANE_READER,
+    .in = FIELDS(message_find_fields, struct message_find),
+    .out = FIELDS(message_list_of_fields, struct message),
+    .refuses = (const enum err_code[]){ERR_MESSAGE_UNKNOWN, ERR_NONE},
+};
+
 /* ---- message_list ---- */
 
 struct message_list {
@@ -296,6 +326,7 @@ struct message_list {
     int64_t since;
     int64_t until;
     struct text order;
+    struct message_id before;
     struct text cursor;
     int64_t limit;
 };
@@ -315,6 +346,7 @@ static const struct field message_list_fields[] = {
     FIELD_TIME(struct message_list, until, .from = IN_QUERY),
     FIELD_TEXT(
         struct message_list, order, .from = IN_QUERY, .one_of = orders, .fallback_text = "newest"),
+    FIELD_MESSAGE_ID(struct message_list, before, .from = IN_QUERY),
     FIELD_TEXT(
         struct message_list, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true),
     FIELD_INT(
@@ -328,13 +360,30 @@ static const struct field message_list_fields[] = {
     FIELD_END,
 };
 
+/* In the history a message also has what it is called in /v4. */
+struct history_message {
+    struct message message;
+    struct text key;
+    bool read;
+};
+
+static const struct field history_message_list[] = {
+    MESSAGE_MEMBERS
+    FIELD_TEXT(struct history_message, key),
+    FIELD_BOOL(struct history_message, read),
+    FIELD_END,
+};
+
+static const struct fields history_message_fields =
+    FIELDS(history_message_list, struct history_message);
+
 struct message_page {
     struct list items;
     struct text next_cursor;
 };
 
 static const struct field message_page_fields[] = {
-    FIELD_LIST(struct message_page, items, .of = &message_fields),
+    FIELD_LIST(struct message_page, items, .of = &history_message_fields),
     FIELD_TEXT(struct message_page, next_cursor, .not_column = true),
     FIELD_END,
 };
