@@ -15,6 +15,7 @@ grant execute on function
     duet.block_list,
     duet.block_put,
     duet.caller_is_good,
+    duet.conversation_clear,
     duet.conversation_delete,
     duet.conversation_get,
     duet.conversation_list,

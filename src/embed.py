@@ -2,7 +2,7 @@
 """Writes a C file that holds other files as text, so that the program is one binary.
 
     embed.py sql  OUT.c FILE...    src/store: every file of sql/, by its name below sql/
-    embed.py json OUT.c FILE       src/ops: the OpenAPI document
+    embed.py docs OUT.c FILE...    src/ops: the OpenAPI document and its page, each as NAME_SUFFIX
 """
 import pathlib
 import sys
@@ -32,17 +32,18 @@ def embed_sql(files: list[pathlib.Path]) -> str:
     )
 
 
-def embed_json(files: list[pathlib.Path]) -> str:
-    return (
-        '#include "ops/openapi.h"\n\n'
-        f"const char openapi_json[] =\n{c_string(files[0].read_bytes())};\n\n"
-        "const size_t openapi_json_size = sizeof(openapi_json) - 1;\n"
-    )
+def embed_docs(files: list[pathlib.Path]) -> str:
+    parts = ['#include "ops/docs.h"\n']
+    for path in files:
+        name = path.name.replace(".", "_")
+        parts.append(f"const char {name}[] =\n{c_string(path.read_bytes())};\n")
+        parts.append(f"const size_t {name}_size = sizeof({name}) - 1;\n")
+    return "\n".join(parts)
 
 
 def main() -> None:
     kind, out, *files = sys.argv[1:]
-    make = {"sql": embed_sql, "json": embed_json}[kind]
+    make = {"sql": embed_sql, "docs": embed_docs}[kind]
     pathlib.Path(out).write_text(make([pathlib.Path(f) for f in files]))
 
 

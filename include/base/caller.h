@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/text.h"
 
 enum scope {
@@ -41,6 +42,10 @@ static inline bool caller_allows(const struct caller *caller, enum scope scope)
     return !caller_is_user(caller) &&
            (caller_has(caller, SCOPE_ADMIN) || caller_has(caller, scope));
 }
+
+/* Whose idempotency keys a request goes by: an app user and a service may have one name, and have
+ * keys of their own. No subject holds a control character. */
+struct text caller_of_keys(const struct caller *caller, struct arena *arena);
 
 const char *scope_text(enum scope scope); /* "messages:read"; "public" for SCOPE_PUBLIC */
 bool scope_from_text(struct text t, enum scope *ret);

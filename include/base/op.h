@@ -25,9 +25,8 @@ struct operation {
     /* The rules that need no database; runs on the HTTP thread, on input that is decoded and within
      * its limits. May be NULL. */
     int (*check)(struct op *op);
-    /* Fills op->in instead of the table `in`. `body` is borrowed; NULL, with op->err filled, when it
-     * is no JSON object. */
-    int (*decode)(struct op *op, const struct field_source *source, json_t *body);
+    /* Fills op->in instead of the table `in`. */
+    int (*decode)(struct op *op, const struct field_source *source, struct text body);
     /* NULL on LANE_READER: the SQL function of the same name is called. */
     int (*run)(struct op *op);
     struct fields in;
@@ -51,6 +50,10 @@ struct operation {
     FIELD_TEXT(                                                                                    \
         type, idempotency_key, .from = IN_HEADER, .header = "Idempotency-Key", .min = 1,           \
         .max = 64, .visible_ascii = true, .not_column = true)
+
+/* A member of the input of an operation that can be tried: the call is made, and undone. */
+#define FIELD_VALIDATE_ONLY(type)                                                                  \
+    FIELD_BOOL(type, validate_only, .from = IN_QUERY, .not_column = true, .has_fallback = true)
 
 struct op {
     const struct operation *operation;

@@ -23,6 +23,15 @@ struct op;
 /* 0, or ERR_INVALID_REQUEST where `peer` is `user`; `pointer` names the field that says so. */
 int check_two_users(struct op *op, struct text user, struct text peer, const char *pointer);
 
+/* The input of an operation that is told two users by the path, and nothing else. */
+struct user_pair {
+    struct text user;
+    struct text peer;
+};
+
+extern const struct field user_pair_fields[];
+int user_pair_check(struct op *op); /* they are two */
+
 #define FRIEND_REMARK_BYTES 256
 #define FRIEND_GROUP_BYTES 64
 #define FRIEND_GROUPS_MAX 32

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fields.h"
+#include "ops/elements.h"
 #include "ops/user.h"
 
 #define MESSAGE_ELEMENTS_MAX 16
@@ -44,6 +45,17 @@ struct message_options {
 };
 
 extern const struct fields message_options_fields;
+
+/* Members of what sends messages: the elements, or a text that stands for one of them. */
+#define FIELD_ELEMENTS(type)                                                                       \
+    FIELD_VARIANTS(type, elements, .min = 1, .max = MESSAGE_ELEMENTS_MAX, .variants = element_types)
+#define FIELD_CONTENT(type, member, ...)                                                           \
+    FIELD_TEXT(                                                                                    \
+        type, member, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true, __VA_ARGS__)
+#define FIELD_CUSTOM_DATA(type) FIELD_TEXT(type, custom_data, .max = 4096, .multiline = true)
+#define FIELD_CLIENT_ID(type)                                                                      \
+    FIELD_TEXT(type, client_id, .min = 1, .max = 64, .visible_ascii = true)
+
 struct op;
 
 /* 0, or ERR_INVALID_REQUEST unless one of the two is given: `text` stands for one text element.
@@ -51,4 +63,7 @@ struct op;
 int message_check_content(
     struct op *op, const char *prefix, const json_t *elements, struct text text);
 /* The elements as JSON, in the arena. Absent, with op->err filled, when they are too long. */
-struct text message_elements(struct op *op, const json_t *elements, struct text text);
+struct text message_elements(
+    struct op *op, const char *prefix, const json_t *elements, struct text text);
+/* The elements that consist of one, `{"type": type, name: text}`; the arena's. */
+json_t *message_one_element(struct op *op, const char *type, const char *name, struct text text);

@@ -4,7 +4,6 @@
 #include "base/arena.h"
 #include "base/text.h"
 
-/* The JSON of a problem document for an error's code, as SQL gives it; absent for absent. */
-struct text problem_of(struct arena *arena, struct text code);
-/* The status that the item would have been answered with alone. */
-int problem_status(struct text code);
+/* *problem holds an error's code, as SQL gives it, or is absent: then nothing changes. It becomes
+ * the JSON of a problem document, *status what the item would have been answered with alone. */
+void problem_tell(struct arena *arena, struct text *problem, int64_t *status);

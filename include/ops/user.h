@@ -4,6 +4,8 @@
 #include "base/fields.h"
 #include "store/users.h"
 
+#define TAG_BYTES 64
+
 /* What stands beside a message of the user: as it is when the message is read. */
 struct profile {
     struct text nick;

@@ -53,10 +53,6 @@ int store_call_one(struct op *op);
  * for an empty list. */
 int store_call_rows(struct op *op);
 
-/* Within an operation that deletes a user: removes some of what the user owned and reads the
- * receipt, as it is now, into op->out. -1, with op->out as it was, when the database failed. */
-int store_erasure_continue(struct op *op, struct text id);
-
 /* For operations with `.stream`: a row is a line of the reply, a record of op->out; a call is a
  * piece. The column `cursor` of the last row says where the next piece starts, and is given to the
  * next call as the field `cursor` (IN_STREAM); where it is null, the reply is whole. The function
@@ -71,6 +67,7 @@ struct send {
     struct text sent_by; /* subject of the token */
     int64_t issued_at_s; /* of a user token, which may be void by now; else SEND_BY_BACK_END */
     struct text idempotency_key;
+    struct text caller;       /* whose key it is */
     struct text request_hash; /* 32 bytes, where there is a key */
     int64_t store_seconds;
     int64_t options; /* enum send_option */

@@ -56,20 +56,19 @@ declare
     v_beyond_id bigint := bigint '0';
 begin
     if p_cursor is not null then
-        if p_cursor !~ '^[0-9]{1,16}\.[0-9]{1,18}$' then
+        select p.at, p.id into v_beyond_at, v_beyond_id from cursor_place(p_cursor) as p;
+        if v_beyond_at is null then
             outcome := 'cursor_invalid';
             return next;
             return;
         end if;
-        v_beyond_at := timestamptz 'epoch' + split_part(p_cursor, '.', 1)::bigint * interval '1 microsecond';
-        v_beyond_id := split_part(p_cursor, '.', 2)::bigint;
         v_until := least(v_until, v_beyond_at + interval '1 microsecond');
     end if;
 
     return query
     select
         'ok', a.at, a.subject, a.key_id, a.address, a.operation, a.resource, a.on_behalf_of,
-        a.request_id, a.outcome, (extract(epoch from a.at) * 1000000)::bigint || '.' || a.audit_id
+        a.request_id, a.outcome, cursor_text(a.at, a.audit_id)
     from audit_entry as a
     where a.at >= v_since and a.at < v_until
       and (a.at, a.audit_id) < (v_beyond_at, v_beyond_id)

@@ -3,7 +3,7 @@
 -- outcome  ok | user_unknown | block_unknown
 -- retry    safe: reads only
 -- locks    none
--- indexes  app_user_user_id_key, contact_pkey
+-- indexes  those of user_pair; contact_pkey, app_user_pkey
 create or replace function duet.block_get(
     p_user text,
     p_peer text,
@@ -23,23 +23,16 @@ declare
     v_owner bigint;
     v_peer bigint;
 begin
-    outcome := 'user_unknown';
-    select u.user_no into v_owner from app_user as u where u.user_id = p_user;
-    if not found then
-        pointer := '/user';
-        return;
-    end if;
-    select u.user_no, u.user_id, u.nick, u.avatar_url
-    into v_peer, peer, peer_profile_nick, peer_profile_avatar_url
-    from app_user as u
-    where u.user_id = p_peer;
-    if not found then
-        pointer := '/peer';
+    select p.outcome, p.pointer, p.owner_no, p.peer_no into outcome, pointer, v_owner, v_peer
+    from user_pair(p_user, p_peer) as p;
+    if outcome <> 'ok' then
         return;
     end if;
 
-    select 'ok', c.blocked_at into outcome, blocked_at
+    select u.user_id, u.nick, u.avatar_url, c.blocked_at
+    into peer, peer_profile_nick, peer_profile_avatar_url, blocked_at
     from contact as c
+    join app_user as u on u.user_no = c.peer
     where c.owner = v_owner and c.peer = v_peer and c.blocked;
     if not found then
         outcome := 'block_unknown';

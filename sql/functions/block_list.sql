@@ -36,19 +36,18 @@ begin
         return;
     end if;
     if p_cursor is not null then
-        if p_cursor !~ '^[0-9]{1,16}\.[0-9]{1,18}$' then
+        select p.at, p.id into v_beyond_at, v_beyond_peer from cursor_place(p_cursor) as p;
+        if v_beyond_at is null then
             outcome := 'cursor_invalid';
             return next;
             return;
         end if;
-        v_beyond_at := timestamptz 'epoch' + split_part(p_cursor, '.', 1)::bigint * interval '1 microsecond';
-        v_beyond_peer := split_part(p_cursor, '.', 2)::bigint;
     end if;
 
     return query
     select
         'ok', u.user_id, u.nick, u.avatar_url, c.blocked_at,
-        (extract(epoch from c.blocked_at) * 1000000)::bigint || '.' || c.peer
+        cursor_text(c.blocked_at, c.peer)
     from contact as c
     join app_user as u on u.user_no = c.peer
     where c.owner = v_owner and c.blocked and (c.blocked_at, c.peer) > (v_beyond_at, v_beyond_peer)

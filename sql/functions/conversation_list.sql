@@ -14,35 +14,7 @@ create or replace function duet.conversation_list(
     p_user text,
     p_now timestamptz default now()
 )
-returns table (
-    outcome text,
-    peer text,
-    peer_profile_nick text,
-    peer_profile_avatar_url text,
-    last_message_id_receiver bigint,
-    last_message_id_receiver_seq bigint,
-    last_message_id_sender bigint,
-    last_message_id_sender_seq bigint,
-    last_message_id_sent_at timestamptz,
-    last_message_id_nonce bigint,
-    last_message_from text,
-    last_message_to text,
-    last_message_kind text,
-    last_message_elements text,
-    last_message_custom_data text,
-    last_message_sent_at timestamptz,
-    last_message_sent_by text,
-    last_message_sender_profile_nick text,
-    last_message_sender_profile_avatar_url text,
-    last_message_sender_profile_deleted boolean,
-    last_message_state text,
-    last_message_edited_at timestamptz,
-    unread bigint,
-    read_up_to timestamptz,
-    peer_read_up_to timestamptz,
-    pinned boolean,
-    muted boolean
-)
+returns setof duet.conversation_reply
 language plpgsql stable security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -53,8 +25,8 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_sort = off
 as $$
-#variable_conflict use_column
 declare
+    v conversation_reply;
     v_horizon constant timestamptz := message_horizon(p_now);
     v_owner bigint;
     v_limit bigint;
@@ -70,8 +42,8 @@ begin
     cross join setting as s
     where u.user_id = p_user;
     if not found then
-        outcome := 'user_unknown';
-        return next;
+        v.outcome := 'user_unknown';
+        return next v;
         return;
     end if;
 
@@ -122,24 +94,14 @@ begin
         );
     end if;
 
+    -- In its order.
     return query
-    select
-        'ok',
-        c.peer, c.peer_profile_nick, c.peer_profile_avatar_url, c.last_message_id_receiver,
-        c.last_message_id_receiver_seq, c.last_message_id_sender, c.last_message_id_sender_seq,
-        c.last_message_id_sent_at, c.last_message_id_nonce, c.last_message_from, c.last_message_to,
-        c.last_message_kind, c.last_message_elements, c.last_message_custom_data,
-        c.last_message_sent_at, c.last_message_sent_by, c.last_message_sender_profile_nick,
-        c.last_message_sender_profile_avatar_url, c.last_message_sender_profile_deleted,
-        c.last_message_state, c.last_message_edited_at, c.unread, c.read_up_to, c.peer_read_up_to,
-        c.pinned, c.muted
-    from conversation_page(v_owner, v_peer, p_now, v_seq, v_sent_at, v_unread, v_from_seq) with ordinality as c
-    order by c.ordinality
+    select c.* from conversation_page(v_owner, v_peer, p_now, v_seq, v_sent_at, v_unread, v_from_seq) as c
     limit v_limit;
 
     if not found then
-        outcome := 'ok';
-        return next;
+        v.outcome := 'ok';
+        return next v;
     end if;
 end
 $$;

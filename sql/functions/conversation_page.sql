@@ -21,34 +21,7 @@ create or replace function duet.conversation_page(
     p_unread bigint[] default null,
     p_from_seq bigint default null
 )
-returns table (
-    peer text,
-    peer_profile_nick text,
-    peer_profile_avatar_url text,
-    last_message_id_receiver bigint,
-    last_message_id_receiver_seq bigint,
-    last_message_id_sender bigint,
-    last_message_id_sender_seq bigint,
-    last_message_id_sent_at timestamptz,
-    last_message_id_nonce bigint,
-    last_message_from text,
-    last_message_to text,
-    last_message_kind text,
-    last_message_elements text,
-    last_message_custom_data text,
-    last_message_sent_at timestamptz,
-    last_message_sent_by text,
-    last_message_sender_profile_nick text,
-    last_message_sender_profile_avatar_url text,
-    last_message_sender_profile_deleted boolean,
-    last_message_state text,
-    last_message_edited_at timestamptz,
-    unread bigint,
-    read_up_to timestamptz,
-    peer_read_up_to timestamptz,
-    pinned boolean,
-    muted boolean
-)
+returns setof duet.conversation_reply
 language plpgsql stable
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -59,13 +32,12 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_sort = off
 as $$
-#variable_conflict use_column
 declare
     v_horizon constant timestamptz := message_horizon(p_now);
 begin
     return query
     select
-        u.user_id, u.nick, u.avatar_url,
+        'ok', null::text, u.user_id, u.nick, u.avatar_url,
         e.id_receiver, e.id_receiver_seq, e.id_sender, e.id_sender_seq, e.id_sent_at, e.id_nonce,
         case when e.outgoing then o.user_id when not e.outgoing then u.user_id end,
         case when e.outgoing then u.user_id when not e.outgoing then o.user_id end,

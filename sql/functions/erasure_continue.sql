@@ -14,14 +14,9 @@
 --          idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
 create or replace function duet.erasure_continue(
     p_id text,
-    p_limit bigint,
-    out outcome text,
-    out id text,
-    out "user" text,
-    out removed jsonb,
-    out started_at timestamptz,
-    out finished_at timestamptz
+    p_limit bigint
 )
+returns duet.erasure_reply
 language plpgsql security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -29,7 +24,6 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-#variable_conflict use_column
 declare
     v_erasure erasure;
     v_left bigint := p_limit;
@@ -44,8 +38,7 @@ begin
     where e.erasure_id = case when p_id ~ '^[1-9][0-9]{0,17}$' then p_id::bigint else 0 end
     for update;
     if not found then
-        outcome := 'erasure_unknown';
-        return;
+        return erasure_get(p_id);
     end if;
 
     if v_erasure.finished_at is null then
@@ -89,14 +82,15 @@ begin
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('user_tag', v_n);
 
-        -- Those of the user's own tokens. Those of others, which name the user, end within 24 hours.
+        -- Those of the user's own tokens, which no service has, whatever its name. Those of others, which name the
+        -- user, end within 24 hours.
         foreach v_table in array array['idempotency_key', 'request_key'] loop
             execute format(
                 'delete from %1$I where caller = $1 and key = any (array(
                      select key from %1$I where caller = $1 and created_at <= $2 order by key limit $3))',
                 v_table
             )
-            using v_erasure.user_id, v_erasure.started_at, v_left;
+            using E'user\x1f' || v_erasure.user_id, v_erasure.started_at, v_left;
             get diagnostics v_n = row_count;
             v_removed := v_removed || jsonb_build_object(v_table, v_n);
             v_left := v_left - v_n;
@@ -127,15 +121,9 @@ begin
                     group by r.key
                 ) as t
             )
-        where e.erasure_id = v_erasure.erasure_id
-        returning e.* into v_erasure;
+        where e.erasure_id = v_erasure.erasure_id;
     end if;
 
-    outcome := 'ok';
-    id := v_erasure.erasure_id::text;
-    "user" := v_erasure.user_id;
-    removed := v_erasure.removed;
-    started_at := v_erasure.started_at;
-    finished_at := v_erasure.finished_at;
+    return erasure_get(p_id);
 end
 $$;

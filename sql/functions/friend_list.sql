@@ -55,20 +55,19 @@ begin
         return;
     end if;
     if p_cursor is not null then
-        if p_cursor !~ '^[0-9]{1,16}\.[0-9]{1,18}$' then
+        select p.at, p.id into v_beyond_at, v_beyond_peer from cursor_place(p_cursor) as p;
+        if v_beyond_at is null then
             outcome := 'cursor_invalid';
             return next;
             return;
         end if;
-        v_beyond_at := timestamptz 'epoch' + split_part(p_cursor, '.', 1)::bigint * interval '1 microsecond';
-        v_beyond_peer := split_part(p_cursor, '.', 2)::bigint;
     end if;
 
     return query
     select
         'ok', null::text, f.peer, f.peer_profile_nick, f.peer_profile_avatar_url, f.remark, f.groups,
         f.custom, f.friend_since, f.mutual,
-        (extract(epoch from f.friend_since) * 1000000)::bigint || '.' || f.peer_no
+        cursor_text(f.friend_since, f.peer_no)
     from friend as f
     where f.owner = v_owner and (f.friend_since, f.peer_no) > (v_beyond_at, v_beyond_peer)
       and (p_group is null or p_group = any (f.groups))

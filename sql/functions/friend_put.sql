@@ -16,31 +16,22 @@ create or replace function duet.friend_put(
     p_groups text[],
     p_custom jsonb,
     p_as_user text default null,
-    p_now timestamptz default null,
-    out outcome text,
-    out pointer text,
-    out created boolean,
-    out peer text,
-    out peer_profile_nick text,
-    out peer_profile_avatar_url text,
-    out remark text,
-    out groups text[],
-    out custom jsonb,
-    out friend_since timestamptz,
-    out mutual boolean
+    p_now timestamptz default null
 )
+returns duet.friend_reply
 language plpgsql security definer set search_path = duet, pg_temp
 as $$
-#variable_conflict use_column
 declare
+    v friend_reply;
+    v_link record;
     v_owner bigint;
     v_peer bigint;
     v_now timestamptz;
 begin
-    select l.outcome, l.pointer, l.owner_no, l.peer_no into outcome, pointer, v_owner, v_peer
+    select l.outcome, l.pointer, l.owner_no, l.peer_no into v.outcome, v.pointer, v_owner, v_peer
     from relation_lock(p_user, p_peer) as l;
-    if outcome <> 'ok' then
-        return;
+    if v.outcome <> 'ok' then
+        return v;
     end if;
     v_now := coalesce(p_now, clock_timestamp());
 
@@ -49,28 +40,25 @@ begin
            select from friend as f
            where f.owner = v_owner and f.peer_no = v_peer and (p_one_way or f.mutual)
        ) then
-        outcome := friend_consent(v_owner, v_peer, v_now);
-        if outcome <> 'agreed' then
-            outcome := case outcome when 'ask' then 'friend_policy_refuses' else outcome end;
-            return;
+        v.outcome := friend_consent(v_owner, v_peer, v_now);
+        if v.outcome <> 'agreed' then
+            v.outcome := case v.outcome when 'ask' then 'friend_policy_refuses' else v.outcome end;
+            return v;
         end if;
     end if;
 
-    select l.outcome, l.pointer, l.created into outcome, pointer, created
+    select l.* into v_link
     from friend_link(
         v_owner, v_peer, not p_one_way, coalesce(p_remark, ''), coalesce(p_groups, '{}'),
         coalesce(p_custom, '{}'), null, null, v_now
     ) as l;
-    if outcome <> 'ok' then
-        return;
+    if v_link.outcome = 'ok' then
+        v := friend_get(p_user, p_peer);
+        v.created := v_link.created;
+    else
+        v.outcome := v_link.outcome;
+        v.pointer := v_link.pointer;
     end if;
-
-    select
-        g.outcome, g.peer, g.peer_profile_nick, g.peer_profile_avatar_url, g.remark, g.groups, g.custom,
-        g.friend_since, g.mutual
-    into
-        outcome, peer, peer_profile_nick, peer_profile_avatar_url, remark, groups, custom,
-        friend_since, mutual
-    from friend_get(p_user, p_peer) as g;
+    return v;
 end
 $$;

@@ -7,31 +7,22 @@
 create or replace function duet.friend_request_accept(
     p_user text,
     p_peer text,
-    p_now timestamptz default null,
-    out outcome text,
-    out pointer text,
-    out peer text,
-    out peer_profile_nick text,
-    out peer_profile_avatar_url text,
-    out remark text,
-    out groups text[],
-    out custom jsonb,
-    out friend_since timestamptz,
-    out mutual boolean
+    p_now timestamptz default null
 )
+returns duet.friend_reply
 language plpgsql security definer set search_path = duet, pg_temp
 as $$
-#variable_conflict use_column
 declare
+    v friend_reply;
     v_owner bigint;
     v_peer bigint;
     v_now timestamptz;
     v_remark text;
 begin
-    select l.outcome, l.pointer, l.owner_no, l.peer_no into outcome, pointer, v_owner, v_peer
+    select l.outcome, l.pointer, l.owner_no, l.peer_no into v.outcome, v.pointer, v_owner, v_peer
     from relation_lock(p_user, p_peer) as l;
-    if outcome <> 'ok' then
-        return;
+    if v.outcome <> 'ok' then
+        return v;
     end if;
     v_now := coalesce(p_now, clock_timestamp());
 
@@ -43,22 +34,16 @@ begin
         select r.remark into v_remark
         from friend_request as r
         where r.owner = v_peer and r.outgoing and r.peer = v_owner;
-        select l.outcome, l.pointer into outcome, pointer
+        select l.outcome, l.pointer into v.outcome, v.pointer
         from friend_link(v_owner, v_peer, true, null, null, null, v_remark, null, v_now) as l;
-        if outcome <> 'ok' then
-            return;
+        if v.outcome <> 'ok' then
+            return v;
         end if;
     elsif not exists (select from friend as f where f.owner = v_owner and f.peer_no = v_peer and f.mutual) then
-        outcome := 'friend_request_unknown';
-        return;
+        v.outcome := 'friend_request_unknown';
+        return v;
     end if;
 
-    select
-        g.outcome, g.peer, g.peer_profile_nick, g.peer_profile_avatar_url, g.remark, g.groups, g.custom,
-        g.friend_since, g.mutual
-    into
-        outcome, peer, peer_profile_nick, peer_profile_avatar_url, remark, groups, custom,
-        friend_since, mutual
-    from friend_get(p_user, p_peer) as g;
+    return friend_get(p_user, p_peer);
 end
 $$;

@@ -48,20 +48,19 @@ begin
         return;
     end if;
     if p_cursor is not null then
-        if p_cursor !~ '^[0-9]{1,16}\.[0-9]{1,18}$' then
+        select p.at, p.id into v_beyond_at, v_beyond_peer from cursor_place(p_cursor) as p;
+        if v_beyond_at is null then
             outcome := 'cursor_invalid';
             return next;
             return;
         end if;
-        v_beyond_at := timestamptz 'epoch' + split_part(p_cursor, '.', 1)::bigint * interval '1 microsecond';
-        v_beyond_peer := split_part(p_cursor, '.', 2)::bigint;
     end if;
 
     return query
     select
         'ok', u.user_id, u.nick, u.avatar_url, p_direction, r.text,
         case when v_outgoing then r.remark end, r.created_at, r.expires_at,
-        (extract(epoch from r.created_at) * 1000000)::bigint || '.' || r.peer
+        cursor_text(r.created_at, r.peer)
     from friend_request as r
     join app_user as u on u.user_no = r.peer
     where r.owner = v_owner and r.outgoing = v_outgoing and r.expires_at > p_now

@@ -34,17 +34,13 @@ begin
     v_now := coalesce(p_now, clock_timestamp());
 
     select m.seq, m.peer, m.deleted into v_copy
-    from mailbox as m
+    from message_entry as m
     where m.owner = v_owner
       and m.seq = case when v_owner = p_id_receiver then p_id_receiver_seq else p_id_sender_seq end
       and m.sent_at = p_id_sent_at
-      and m.kind < 16
-      and m.nonce = p_id_nonce
-      and (case when m.outgoing then m.peer else m.owner end,
-           case when m.outgoing then m.peer_seq else m.seq end,
-           case when m.outgoing then m.owner else m.peer end,
-           case when m.outgoing then m.seq else m.peer_seq end)
-          = (p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq)
+      and m.kind_no < 16
+      and (m.id_receiver, m.id_receiver_seq, m.id_sender, m.id_sender_seq, m.id_nonce)
+          = (p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_nonce)
       and m.sent_at >= message_horizon(v_now)
       and (m.expires_at is null or m.expires_at > v_now);
     if not found then

@@ -15,34 +15,18 @@ create or replace function duet.message_edit(
     p_elements text,
     p_custom_data text,
     p_as_user text,
-    p_now timestamptz default null,
-    out outcome text,
-    out id_receiver bigint,
-    out id_receiver_seq bigint,
-    out id_sender bigint,
-    out id_sender_seq bigint,
-    out id_sent_at timestamptz,
-    out id_nonce bigint,
-    out "from" text,
-    out "to" text,
-    out kind text,
-    out elements text,
-    out custom_data text,
-    out sent_at timestamptz,
-    out sent_by text,
-    out sender_profile_nick text,
-    out sender_profile_avatar_url text,
-    out sender_profile_deleted boolean,
-    out state text,
-    out edited_at timestamptz
+    p_now timestamptz default null
 )
+returns duet.message_reply
 language plpgsql security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
-#variable_conflict use_column
 declare
+    v message_reply;
     v_lock record;
     v_elements text;
     v_custom_data text;
@@ -53,16 +37,16 @@ begin
         p_as_user, p_now
     );
     if v_lock.outcome <> 'ok' then
-        outcome := v_lock.outcome;
-        return;
+        v.outcome := v_lock.outcome;
+        return v;
     end if;
     if v_lock.recalled then
-        outcome := 'message_recalled';
-        return;
+        v.outcome := 'message_recalled';
+        return v;
     end if;
     if v_lock.late then
-        outcome := 'edit_too_late';
-        return;
+        v.outcome := 'edit_too_late';
+        return v;
     end if;
 
     v_elements := coalesce(p_elements, v_lock.elements);
@@ -70,24 +54,15 @@ begin
     if (v_elements, v_custom_data) is distinct from (v_lock.elements, v_lock.custom_data) then
         update mailbox as m
         set elements = v_elements, custom_data = v_custom_data, edited_at = v_lock.at
-        where m.owner = p_id_receiver and m.seq = p_id_receiver_seq and m.sent_at = p_id_sent_at;
-        update mailbox as m
-        set elements = v_elements, custom_data = v_custom_data, edited_at = v_lock.at
-        where m.owner = p_id_sender and m.seq = p_id_sender_seq and m.sent_at = p_id_sent_at;
+        from (values (p_id_receiver, p_id_receiver_seq), (p_id_sender, p_id_sender_seq)) as c(owner, seq)
+        where m.owner = c.owner and m.seq = c.seq and m.sent_at = p_id_sent_at;
         perform entry_add(
             v_lock.holder, v_lock.holder_peer, 16, v_lock.at, null, v_lock.holder_seq, p_id_sent_at
         );
     end if;
 
-    select
-        g.outcome, g.id_receiver, g.id_receiver_seq, g.id_sender, g.id_sender_seq, g.id_sent_at,
-        g.id_nonce, g."from", g."to", g.kind, g.elements, g.custom_data, g.sent_at, g.sent_by,
-        g.sender_profile_nick, g.sender_profile_avatar_url, g.sender_profile_deleted, g.state,
-        g.edited_at
-    into
-        outcome, id_receiver, id_receiver_seq, id_sender, id_sender_seq, id_sent_at, id_nonce,
-        "from", "to", kind, elements, custom_data, sent_at, sent_by, sender_profile_nick,
-        sender_profile_avatar_url, sender_profile_deleted, state, edited_at
-    from message_get(p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_sent_at, p_id_nonce, null, v_lock.at) as g;
+    return message_get(
+        p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_sent_at, p_id_nonce, null, v_lock.at
+    );
 end
 $$;

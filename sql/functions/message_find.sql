@@ -14,27 +14,9 @@ create or replace function duet.message_find(
     p_peer text,
     p_key text,
     p_as_user text default null,
-    p_now timestamptz default now(),
-    out outcome text,
-    out id_receiver bigint,
-    out id_receiver_seq bigint,
-    out id_sender bigint,
-    out id_sender_seq bigint,
-    out id_sent_at timestamptz,
-    out id_nonce bigint,
-    out "from" text,
-    out "to" text,
-    out kind text,
-    out elements text,
-    out custom_data text,
-    out sent_at timestamptz,
-    out sent_by text,
-    out sender_profile_nick text,
-    out sender_profile_avatar_url text,
-    out sender_profile_deleted boolean,
-    out state text,
-    out edited_at timestamptz
+    p_now timestamptz default now()
 )
+returns duet.message_reply
 language plpgsql stable security definer
 set search_path = duet, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -42,8 +24,8 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-#variable_conflict use_column
 declare
+    v message_reply;
     v_part text[];
     v_pair text;
     v_at timestamptz;
@@ -51,10 +33,10 @@ declare
     v_peer bigint;
     v_id message_id;
 begin
-    outcome := 'message_unknown';
+    v.outcome := 'message_unknown';
     v_part := regexp_match(p_key, '^([0-9]{1,10})_([0-9]{1,10})_([0-9]{1,10})$');
     if v_part is null then
-        return;
+        return v;
     end if;
     v_pair := v_part[1] || '_' || v_part[2];
     v_at := to_timestamp(v_part[3]::bigint);
@@ -89,20 +71,11 @@ begin
     order by d.place
     limit 1;
     if not found then
-        return;
+        return v;
     end if;
 
-    select
-        g.outcome, g.id_receiver, g.id_receiver_seq, g.id_sender, g.id_sender_seq, g.id_sent_at,
-        g.id_nonce, g."from", g."to", g.kind, g.elements, g.custom_data, g.sent_at, g.sent_by,
-        g.sender_profile_nick, g.sender_profile_avatar_url, g.sender_profile_deleted, g.state,
-        g.edited_at
-    into
-        outcome, id_receiver, id_receiver_seq, id_sender, id_sender_seq, id_sent_at, id_nonce,
-        "from", "to", kind, elements, custom_data, sent_at, sent_by, sender_profile_nick,
-        sender_profile_avatar_url, sender_profile_deleted, state, edited_at
-    from message_get(
+    return message_get(
         v_id.receiver, v_id.receiver_seq, v_id.sender, v_id.sender_seq, v_id.sent_at, v_id.nonce, p_as_user, p_now
-    ) as g;
+    );
 end
 $$;

@@ -14,34 +14,16 @@ create or replace function duet.message_get(
     p_id_sent_at timestamptz,
     p_id_nonce bigint,
     p_as_user text default null,
-    p_now timestamptz default now(),
-    out outcome text,
-    out id_receiver bigint,
-    out id_receiver_seq bigint,
-    out id_sender bigint,
-    out id_sender_seq bigint,
-    out id_sent_at timestamptz,
-    out id_nonce bigint,
-    out "from" text,
-    out "to" text,
-    out kind text,
-    out elements text,
-    out custom_data text,
-    out sent_at timestamptz,
-    out sent_by text,
-    out sender_profile_nick text,
-    out sender_profile_avatar_url text,
-    out sender_profile_deleted boolean,
-    out state text,
-    out edited_at timestamptz
+    p_now timestamptz default now()
 )
+returns duet.message_reply
 language plpgsql stable security definer
 set search_path = duet, pg_temp
 -- One plan for all days: planning anew for each id costs more than reading the message.
 set plan_cache_mode = force_generic_plan
 as $$
-#variable_conflict use_column
 declare
+    v message_reply;
     v_message message_entry;
     v_user bigint;
 begin
@@ -76,8 +58,8 @@ begin
           <> (p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_nonce)
        or v_message.sent_at < message_horizon(p_now)
        or v_message.expires_at <= p_now then
-        outcome := 'message_unknown';
-        return;
+        v.outcome := 'message_unknown';
+        return v;
     end if;
 
     select
@@ -91,12 +73,9 @@ begin
         coalesce(max(u.avatar_url) filter (where u.user_no = v_message.id_sender), ''),
         count(*) filter (where u.user_no = v_message.id_sender) = 0,
         v_message.state, v_message.edited_at
-    into
-        outcome, id_receiver, id_receiver_seq, id_sender,
-        id_sender_seq, id_sent_at, id_nonce,
-        "from", "to", kind, elements, custom_data, sent_at, sent_by,
-        sender_profile_nick, sender_profile_avatar_url, sender_profile_deleted, state, edited_at
+    into v
     from app_user as u
     where u.user_no in (v_message.id_sender, v_message.id_receiver);
+    return v;
 end
 $$;

@@ -31,39 +31,14 @@ create or replace function duet.notification_send(
     p_include_new_users_until timestamptz,
     p_created_by text,
     p_validate_only boolean,
-    p_now timestamptz default now(),
-    out outcome text,
-    out created boolean,
-    out pointer text,
-    out id text,
-    out state text,
-    out "from" text,
-    out kind text,
-    out total bigint,
-    out delivered bigint,
-    out failed bigint,
-    out recalled bigint,
-    out rate double precision,
-    out seconds_left bigint,
-    out rate_per_second bigint,
-    out send_at timestamptz,
-    out expires_at timestamptz,
-    out include_new_users_until timestamptz,
-    out created_by text,
-    out created_at timestamptz,
-    out started_at timestamptz,
-    out finished_at timestamptz,
-    out recalled_at timestamptz,
-    out "to" jsonb,
-    out elements text,
-    out custom_data text,
-    out sample text[]
+    p_now timestamptz default now()
 )
+returns duet.notification_reply
 language plpgsql security definer
 set search_path = duet, pg_temp
 as $$
-#variable_conflict use_column
 declare
+    v notification_reply;
     v_sender bigint;
     v_users bigint[];
     -- A tag named twice asks for nothing more.
@@ -78,18 +53,18 @@ begin
     end if;
     select u.user_no into v_sender from app_user as u where u.user_id = coalesce(p_from, 'administrator');
     if not found then
-        outcome := 'user_unknown';
-        pointer := '/from';
-        return;
+        v.outcome := 'user_unknown';
+        v.pointer := '/from';
+        return v;
     end if;
 
     if p_to_users is not null then
-        select '/to/users/' || (min(i.place) - 1) into pointer
+        select '/to/users/' || (min(i.place) - 1) into v.pointer
         from unnest(p_to_users) with ordinality as i(user_id, place)
         where not exists (select from app_user as u where u.user_id = i.user_id);
-        if pointer is not null then
-            outcome := 'user_unknown';
-            return;
+        if v.pointer is not null then
+            v.outcome := 'user_unknown';
+            return v;
         end if;
         v_users := array(
             select u.user_no from app_user as u
@@ -136,20 +111,12 @@ begin
     )
     returning n.notification_no into v_no;
 
-    select
-        g.outcome, g.id, g.state, g."from", g.kind, g.total, g.delivered, g.failed, g.recalled, g.rate,
-        g.seconds_left, g.rate_per_second, g.send_at, g.expires_at, g.include_new_users_until, g.created_by,
-        g.created_at, g.started_at, g.finished_at, g.recalled_at, g."to", g.elements, g.custom_data
-    into
-        outcome, id, state, "from", kind, total, delivered, failed, recalled, rate,
-        seconds_left, rate_per_second, send_at, expires_at, include_new_users_until, created_by,
-        created_at, started_at, finished_at, recalled_at, "to", elements, custom_data
-    from notification_get(v_no::text) as g;
-    created := not p_validate_only;
+    v := notification_get(v_no::text);
+    v.created := not p_validate_only;
 
     if p_validate_only then
-        id := null;
-        sample := array(
+        v.id := null;
+        v.sample := array(
             select u.user_id
             from notification_page(v_users, v_tags_any, v_tags_all, 0, 9223372036854775807, 1000) as p
             join app_user as u on u.user_no = p.user_no
@@ -158,5 +125,6 @@ begin
             limit 10
         );
     end if;
+    return v;
 end
 $$;

@@ -4,7 +4,7 @@
 -- outcome  ok | user_unknown (pointer: which of them)
 -- retry    safe
 -- locks    both heads, in ascending order
--- indexes  app_user_user_id_key, mailbox_head_pkey
+-- indexes  those of user_pair, mailbox_head_pkey
 create or replace function duet.relation_lock(
     p_user text,
     p_peer text,
@@ -17,20 +17,10 @@ language plpgsql
 set search_path = duet, pg_temp
 as $$
 begin
-    outcome := 'user_unknown';
-    select u.user_no into owner_no from app_user as u where u.user_id = p_user;
-    if not found then
-        pointer := '/user';
-        return;
-    end if;
-    select u.user_no into peer_no from app_user as u where u.user_id = p_peer;
-    if not found then
-        pointer := '/peer';
-        return;
-    end if;
+    select p.* into outcome, pointer, owner_no, peer_no from user_pair(p_user, p_peer) as p;
     -- Who has gone in the meantime has no mailbox any more.
-    if mailbox_lock(array[owner_no, peer_no]) = 2 then
-        outcome := 'ok';
+    if outcome = 'ok' and mailbox_lock(array[owner_no, peer_no]) < 2 then
+        outcome := 'user_unknown';
     end if;
 end
 $$;

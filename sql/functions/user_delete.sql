@@ -8,51 +8,40 @@
 -- locks    the user's row, then the head of the user's mailbox
 -- indexes  app_user_user_id_key, app_user_pkey, hold_pkey, mailbox_head_pkey, erasure_user_id
 create or replace function duet.user_delete(
-    p_user text,
-    out outcome text,
-    out id text,
-    out "user" text,
-    out removed jsonb,
-    out started_at timestamptz,
-    out finished_at timestamptz
+    p_user text
 )
+returns duet.erasure_reply
 language plpgsql security definer
 set search_path = duet, pg_temp
 as $$
-#variable_conflict use_column
 declare
+    v erasure_reply;
     v_user_no bigint;
-    v_erasure erasure;
+    v_erasure_id bigint;
 begin
     select u.user_no into v_user_no from app_user as u where u.user_id = p_user for update;
     if found then
         if exists (select from hold as h where h.owner = v_user_no) then
-            outcome := 'user_held';
-            return;
+            v.outcome := 'user_held';
+            return v;
         end if;
         perform mailbox_lock(array[v_user_no]);
         delete from mailbox_head as h where h.owner = v_user_no;
         delete from app_user as u where u.user_no = v_user_no;
         insert into erasure as e (user_id, user_no, started_at, removed)
         values (p_user, v_user_no, clock_timestamp(), '{"app_user": 1, "mailbox_head": 1}')
-        returning e.* into v_erasure;
+        returning e.erasure_id into v_erasure_id;
     else
-        select e.* into v_erasure
+        select e.erasure_id into v_erasure_id
         from erasure as e
         where e.user_id = p_user
         order by e.erasure_id desc
         limit 1;
         if not found then
-            outcome := 'user_unknown';
-            return;
+            v.outcome := 'user_unknown';
+            return v;
         end if;
     end if;
-
-    outcome := 'ok';
-    id := v_erasure.erasure_id::text;
-    "user" := v_erasure.user_id;
-    removed := v_erasure.removed;
-    started_at := v_erasure.started_at;
-    finished_at := v_erasure.finished_at;
+    return erasure_get(v_erasure_id::text);
 end
 $$;

@@ -12,61 +12,46 @@
 create or replace function duet.user_patch(
     p_user text,
     p_patch jsonb,
-    p_as_user text default null,
-    out outcome text,
-    out pointer text,
-    out id text,
-    out nick text,
-    out avatar_url text,
-    out gender text,
-    out birthday text,
-    out language text,
-    out location text,
-    out signature text,
-    out level bigint,
-    out custom jsonb,
-    out friend_policy text,
-    out muted_until timestamptz,
-    out created_at timestamptz,
-    out updated_at timestamptz
+    p_as_user text default null
 )
+returns duet.user_reply
 language plpgsql security definer set search_path = duet, pg_temp
 as $$
-#variable_conflict use_column
 declare
+    v user_reply;
     v_before app_user;
     v_after app_user;
 begin
     if p_as_user <> p_user then
-        outcome := 'forbidden';
-        return;
+        v.outcome := 'forbidden';
+        return v;
     end if;
     if p_as_user is not null and p_patch ? 'level' then
-        outcome := 'forbidden';
-        pointer := '/level';
-        return;
+        v.outcome := 'forbidden';
+        v.pointer := '/level';
+        return v;
     end if;
 
     select u.* into v_before from app_user as u where u.user_id = p_user for update;
     if not found then
-        outcome := 'user_unknown';
-        return;
+        v.outcome := 'user_unknown';
+        return v;
     end if;
 
     v_after := v_before;
     v_after.birthday := day_of(p_patch ->> 'birthday');
     if p_patch ->> 'birthday' is not null and v_after.birthday is null then
-        outcome := 'invalid_request';
-        pointer := '/birthday';
-        return;
+        v.outcome := 'invalid_request';
+        v.pointer := '/birthday';
+        return v;
     end if;
     v_after.custom := jsonb_strip_nulls(
         case when p_patch ->> 'custom' is null then '{}' else v_before.custom || (p_patch -> 'custom') end
     );
     if (select count(*) from jsonb_object_keys(v_after.custom)) > 64 then
-        outcome := 'invalid_request';
-        pointer := '/custom';
-        return;
+        v.outcome := 'invalid_request';
+        v.pointer := '/custom';
+        return v;
     end if;
 
     update app_user as u
@@ -95,14 +80,6 @@ begin
         perform profile_announce(array[v_after.user_no]);
     end if;
 
-    outcome := 'ok';
-    select
-        e.id, e.nick, e.avatar_url, e.gender, e.birthday, e.language, e.location, e.signature,
-        e.level, e.custom, e.friend_policy, e.muted_until, e.created_at, e.updated_at
-    into
-        id, nick, avatar_url, gender, birthday, language, location, signature,
-        level, custom, friend_policy, muted_until, created_at, updated_at
-    from user_entry as e
-    where e.user_no = v_after.user_no;
+    return user_get(p_user);
 end
 $$;

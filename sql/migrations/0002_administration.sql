@@ -164,6 +164,9 @@ alter table duet.idempotency_key
     drop constraint idempotency_key_key_length,
     add constraint idempotency_key_key_length check (octet_length(key) between 1 and 72);
 
+comment on column duet.idempotency_key.caller is
+    'The `sub` of a back-end token; of a user token behind the word user and a unit separator.';
+
 -- Of requests other than sends: the reply itself is kept with the key.
 create table duet.request_key (
     caller text collate "C" not null,
@@ -233,3 +236,103 @@ set infinite_time_partitions = true,
     retention_keep_index = false
 where parent_table = 'duet.audit_entry';
 drop table duet.audit_entry_default;
+
+-- ---- replies ----
+
+-- What several functions of a resource answer with: those that change it as the one that reads it. outcome and
+-- pointer are those of a refusal, created tells a new one from one that was there.
+create type duet.user_reply as (
+    outcome text,
+    pointer text,
+    created boolean,
+    id text,
+    nick text,
+    avatar_url text,
+    gender text,
+    birthday text,
+    language text,
+    location text,
+    signature text,
+    level bigint,
+    custom jsonb,
+    friend_policy text,
+    muted_until timestamptz,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+
+create type duet.message_reply as (
+    outcome text,
+    id_receiver bigint,
+    id_receiver_seq bigint,
+    id_sender bigint,
+    id_sender_seq bigint,
+    id_sent_at timestamptz,
+    id_nonce bigint,
+    "from" text,
+    "to" text,
+    kind text,
+    elements text,
+    custom_data text,
+    sent_at timestamptz,
+    sent_by text,
+    sender_profile_nick text,
+    sender_profile_avatar_url text,
+    sender_profile_deleted boolean,
+    state text,
+    edited_at timestamptz
+);
+
+create type duet.conversation_reply as (
+    outcome text,
+    pointer text,
+    peer text,
+    peer_profile_nick text,
+    peer_profile_avatar_url text,
+    last_message_id_receiver bigint,
+    last_message_id_receiver_seq bigint,
+    last_message_id_sender bigint,
+    last_message_id_sender_seq bigint,
+    last_message_id_sent_at timestamptz,
+    last_message_id_nonce bigint,
+    last_message_from text,
+    last_message_to text,
+    last_message_kind text,
+    last_message_elements text,
+    last_message_custom_data text,
+    last_message_sent_at timestamptz,
+    last_message_sent_by text,
+    last_message_sender_profile_nick text,
+    last_message_sender_profile_avatar_url text,
+    last_message_sender_profile_deleted boolean,
+    last_message_state text,
+    last_message_edited_at timestamptz,
+    unread bigint,
+    read_up_to timestamptz,
+    peer_read_up_to timestamptz,
+    pinned boolean,
+    muted boolean
+);
+
+create type duet.friend_reply as (
+    outcome text,
+    pointer text,
+    created boolean,
+    peer text,
+    peer_profile_nick text,
+    peer_profile_avatar_url text,
+    remark text,
+    groups text[],
+    custom jsonb,
+    friend_since timestamptz,
+    mutual boolean
+);
+
+create type duet.erasure_reply as (
+    outcome text,
+    id text,
+    "user" text,
+    removed jsonb,
+    started_at timestamptz,
+    finished_at timestamptz
+);

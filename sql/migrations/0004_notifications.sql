@@ -73,3 +73,33 @@ create index user_tag_tag on duet.user_tag (tag, owner);
 comment on column duet.mailbox.target_seq is
     'Of an entry about a message: the seq of that message in this very mailbox. Of a message of kind 2 or 3
 whose elements are null: the number of the notification that has its body.';
+
+-- As the types of replies of 0002. sample has some of the users whom a notification would be for.
+create type duet.notification_reply as (
+    outcome text,
+    pointer text,
+    created boolean,
+    id text,
+    state text,
+    "from" text,
+    kind text,
+    total bigint,
+    delivered bigint,
+    failed bigint,
+    recalled bigint,
+    rate double precision,
+    seconds_left bigint,
+    rate_per_second bigint,
+    send_at timestamptz,
+    expires_at timestamptz,
+    include_new_users_until timestamptz,
+    created_by text,
+    created_at timestamptz,
+    started_at timestamptz,
+    finished_at timestamptz,
+    recalled_at timestamptz,
+    "to" jsonb,
+    elements text,
+    custom_data text,
+    sample text[]
+);

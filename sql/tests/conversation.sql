@@ -111,9 +111,23 @@ select is((select count(*) from duet.message_list('t-ann', 't-bob', null, null, 
 select pg_temp.say(:bob, :ann, 'again') \g /dev/null
 select is(pg_temp.listed('t-ann'), 'ok t-bob ["again"] 1, ok t-dan ["e"] 1, ok t-cat ["c4"] 2', 'until a new message brings it back');
 select is((select outcome from duet.conversation_delete('t-ann', 't-bob', true)), 'ok', 'it is removed with its messages');
-select is((select id_receiver from duet.message_list('t-ann', 't-bob', null, null, 'newest', null, 50)), null, 'which are gone');
-select is((select count(*) from duet.message_list('t-bob', 't-ann', null, null, 'newest', null, 50)), 6::bigint, 'from one side alone');
-select is(pg_temp.unread('t-ann'), 'ok 3 t-cat:2 t-dan:1', 'and are not unread');
+create function pg_temp.texts() returns text
+language sql as $$
+    select string_agg(elements, ' ') from duet.message_list('t-ann', 't-bob', null, null, 'oldest', null, 50)
+$$;
+select pg_temp.say(:bob, :ann, 'later') \g /dev/null
+select after, up_to from duet.conversation_clear('t-ann', 't-bob', null, null, 4) \gset
+select is(pg_temp.texts(), '["silent"] ["again"] ["later"]', 'slice by slice, the oldest first');
+select is(after, null, 'up to the end') from duet.conversation_clear('t-ann', 't-bob', :after, :up_to, 50);
+select is(pg_temp.texts(), '["later"]', 'and no further: what came meanwhile stays');
+select is(pg_temp.unread('t-ann'), 'ok 4 t-bob:1 t-cat:2 t-dan:1', 'and what is gone is not unread');
+select is(outcome, 'ok', 'removed again') from duet.conversation_delete('t-ann', 't-bob', true);
+select is(after, null, 'the rest is gone') from duet.conversation_clear('t-ann', 't-bob', null, null, 50);
+select is(pg_temp.texts(), null, 'and nothing can be read');
+select pg_temp.events('t-ann') as before \gset
+select is(outcome, 'ok', 'once more') from duet.conversation_delete('t-ann', 't-bob', true);
+select is(pg_temp.events('t-ann'), :'before', 'which is nothing new');
+select is((select count(*) from duet.message_list('t-bob', 't-ann', null, null, 'newest', null, 50)), 7::bigint, 'they go from one side alone');
 select results_eq(
     $$select outcome, pointer from duet.conversation_delete('t-ann', 't-nobody', false)
       union all select outcome, pointer from duet.conversation_patch('t-nobody', 't-ann', '{}')

@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(31);
+select plan(32);
 
 select pg_temp.make_user('t-ann', 'Ann') as ann, pg_temp.make_user('t-bob', 'Bob') as bob,
     pg_temp.make_user('t-cid', 'Cid') as cid \gset
@@ -12,7 +12,7 @@ from pg_temp.send(
     array(select case when i % 3 = 0 then :ann else :bob end from generate_series(1, 30) as i),
     p_key => array(select 'k' || i from generate_series(1, 30) as i),
     p_hash => array(select '\x01'::bytea from generate_series(1, 30) as i),
-    p_caller => array(select case when i % 3 = 0 then 't-bob' else 't-ann' end from generate_series(1, 30) as i));
+    p_caller => array(select case when i % 3 = 0 then 't-ann' else E'user\x1ft-ann' end from generate_series(1, 30) as i));
 update duet.contact set friend = true, friend_since = now(), remark = 'r', groups = '{g}', custom = '{"a": "b"}'
 where (owner, peer) in ((:ann, :bob), (:bob, :ann));
 insert into duet.contact (owner, peer, blocked, blocked_at, created_at) values (:cid, :ann, true, now(), now()),
@@ -23,7 +23,7 @@ values (:ann, true, :cid, now(), now()), (:cid, false, :ann, now(), now()),
 insert into duet.friend_group (owner, name, created_at) values (:ann, 'g', now()), (:bob, 'g', now());
 insert into duet.user_tag (owner, tag, created_at) values (:ann, 'a', now()), (:ann, 'b', now()), (:bob, 'a', now());
 insert into duet.request_key (caller, key, operation, request_hash, created_at, reply)
-values ('t-ann', 'k', 'x', '\x', now(), '{}'), ('t-bob', 'k', 'x', '\x', now(), '{}');
+values (E'user\x1ft-ann', 'k', 'x', '\x', now(), '{}'), ('t-ann', 'k', 'x', '\x', now(), '{}');
 
 select is((select outcome from duet.user_delete('t-x')), 'user_unknown', 'who is not there cannot be deleted');
 select is((select outcome from duet.erasure_get('1')), 'erasure_unknown', 'there is no receipt yet');
@@ -86,7 +86,7 @@ from (
     union all select 'friend_request', count(*) from duet.friend_request where owner = :ann or peer = :ann
     union all select 'friend_group', count(*) from duet.friend_group where owner = :ann
     union all select 'user_tag', count(*) from duet.user_tag where owner = :ann
-    union all select 'keys', count(*) from duet.idempotency_key where caller = 't-ann'
+    union all select 'keys', count(*) from duet.idempotency_key where caller = E'user\x1ft-ann'
 ) as t(name, n);
 select results_eq(
     format('select friend, blocked, friend_since, remark, groups, custom from duet.contact where peer = %s', :ann),
@@ -96,6 +96,8 @@ select results_eq(
     format('select (select count(*) from duet.mailbox where owner = %1$s), (select count(*) from duet.contact where owner = %1$s),
         (select count(*) from duet.friend_request where owner = %1$s), (select count(*) from duet.user_tag where owner = %1$s)', :bob),
     $$values (30::bigint, 2::bigint, 1::bigint, 1::bigint)$$, 'what others own stays');
+select is((select count(*) from duet.request_key where caller = 't-ann'), 1::bigint,
+    'and so do the keys of a service of the same name');
 select is(pg_temp.with_gaps(), 0::bigint, 'no mailbox has gaps');
 
 -- Made again.

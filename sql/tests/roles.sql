@@ -23,6 +23,7 @@ select results_eq(
           'block_get',
           'block_list',
           'block_put',
+          'conversation_clear',
           'conversation_delete',
           'conversation_get',
           'conversation_list',

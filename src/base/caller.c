@@ -8,6 +8,13 @@ static const char *const names[SCOPES] = {
 #undef SCOPE
 };
 
+struct text caller_of_keys(const struct caller *caller, struct arena *arena)
+{
+    if (!caller_is_user(caller))
+        return caller->subject;
+    return text_of(arena_printf(arena, "user\x1f%.*s", TEXT_ARG(caller->subject)));
+}
+
 const char *scope_text(enum scope scope)
 {
     return scope < SCOPES ? names[scope] : "public";

@@ -568,12 +568,7 @@ static bool takes_body(const struct fields *fields)
 static int decode(struct exchange *e)
 {
     const struct operation *operation = operation_of(e);
-
-    if ((e->body.len || takes_body(&operation->in) || operation->decode) &&
-        fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0 && !operation->decode)
-        return -1;
-    drop_body(e); /* the tree has copies of all */
-    const struct field_source source = {
+    struct field_source source = {
         .path = e->match.path,
         .n_path = e->match.n_path,
         .query = e->match.query,
@@ -582,11 +577,19 @@ static int decode(struct exchange *e)
         .context = e,
         .as_user = caller_is_user(&e->op.caller) ? e->op.caller.subject : TEXT_ABSENT,
         .sent_by = e->op.caller.subject,
-        .body = e->json,
     };
+
+    if (operation->decode) {
+        int result = operation->decode(&e->op, &source, buf_as_text(&e->body));
+        drop_body(e);
+        return result;
+    }
+    if ((e->body.len || takes_body(&operation->in)) &&
+        fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
+        return -1;
+    drop_body(e); /* the tree has copies of all */
+    source.body = e->json;
     e->op.body = e->json;
-    if (operation->decode)
-        return operation->decode(&e->op, &source, e->json);
     e->op.in = arena_alloc(e->arena, operation->in.size);
     e->op.out = arena_alloc(e->arena, operation->out.size);
     return fields_decode(&operation->in, &source, e->arena, e->op.in, &e->err);

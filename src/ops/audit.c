@@ -1,7 +1,7 @@
 /* Who did what on whose behalf: the rows that the operations with `.audit` leave. */
 #include "base/op.h"
+#include "ops/user.h"
 #include "store/store.h"
-#include "store/users.h"
 
 #define NAME_BYTES 64 /* of operations, keys, addresses and codes */
 
@@ -64,16 +64,8 @@ static const struct field audit_list_fields[] = {
     FILTER(outcome, NAME_BYTES),
     FIELD_TIME(struct audit_list, since, .from = IN_QUERY),
     FIELD_TIME(struct audit_list, until, .from = IN_QUERY),
-    FIELD_TEXT(
-        struct audit_list, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true),
-    FIELD_INT(
-        struct audit_list,
-        limit,
-        .from = IN_QUERY,
-        .min = 1,
-        .max = 200,
-        .fallback = 50,
-        .has_fallback = true),
+    FIELD_CURSOR(struct audit_list),
+    FIELD_LIMIT(struct audit_list),
     FIELD_END,
 };
 
@@ -84,7 +76,7 @@ struct audit_page {
 
 static const struct field audit_page_fields[] = {
     FIELD_LIST(struct audit_page, items, .of = &audit_entry_fields),
-    FIELD_TEXT(struct audit_page, next_cursor, .not_column = true),
+    FIELD_NEXT_CURSOR(struct audit_page),
     FIELD_END,
 };
 

@@ -18,32 +18,14 @@ static const struct field block_list_of_fields[] = {
 
 static const struct fields block_fields = FIELDS(block_list_of_fields, struct block);
 
-struct block_pair {
-    struct text user;
-    struct text peer;
-};
-
-static const struct field block_pair_fields[] = {
-    FIELD_USER(struct block_pair),
-    FIELD_PEER(struct block_pair),
-    FIELD_END,
-};
-
 /* ---- block_put ---- */
-
-static int block_put_check(struct op *op)
-{
-    const struct block_pair *in = op->in;
-
-    return check_two_users(op, in->user, in->peer, "/peer");
-}
 
 const struct operation block_put = {
     .name = "block_put",
     .lane = LANE_READER,
-    .check = block_put_check,
+    .check = user_pair_check,
     .audit = true,
-    .in = FIELDS(block_pair_fields, struct block_pair),
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .out = FIELDS(block_list_of_fields, struct block),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_BLOCKS_FULL, ERR_NONE},
     .location = "/v1/users/{user}/blocks/{peer}",
@@ -54,7 +36,7 @@ const struct operation block_put = {
 const struct operation block_get = {
     .name = "block_get",
     .lane = LANE_READER,
-    .in = FIELDS(block_pair_fields, struct block_pair),
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .out = FIELDS(block_list_of_fields, struct block),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_BLOCK_UNKNOWN, ERR_NONE},
 };
@@ -65,7 +47,7 @@ const struct operation block_delete = {
     .name = "block_delete",
     .lane = LANE_READER,
     .audit = true,
-    .in = FIELDS(block_pair_fields, struct block_pair),
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };
 

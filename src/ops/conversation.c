@@ -3,6 +3,7 @@
 #include "base/op.h"
 #include "ops/friend.h"
 #include "ops/message.h"
+#include "store/slices.h"
 #include "store/store.h"
 
 struct conversation {
@@ -35,17 +36,6 @@ static const struct field conversation_list_of_fields[] = {
 
 static const struct fields conversation_fields =
     FIELDS(conversation_list_of_fields, struct conversation);
-
-struct conversation_pair {
-    struct text user;
-    struct text peer;
-};
-
-static const struct field conversation_pair_fields[] = {
-    FIELD_USER(struct conversation_pair),
-    FIELD_PEER(struct conversation_pair),
-    FIELD_END,
-};
 
 static const enum err_code refuses_user[] = {ERR_USER_UNKNOWN, ERR_NONE};
 
@@ -80,18 +70,11 @@ const struct operation conversation_list = {
 
 /* ---- conversation_get ---- */
 
-static int check_peer(struct op *op)
-{
-    const struct conversation_pair *in = op->in;
-
-    return check_two_users(op, in->user, in->peer, "/peer");
-}
-
 const struct operation conversation_get = {
     .name = "conversation_get",
     .lane = LANE_READER,
-    .check = check_peer,
-    .in = FIELDS(conversation_pair_fields, struct conversation_pair),
+    .check = user_pair_check,
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .out = FIELDS(conversation_list_of_fields, struct conversation),
     .refuses = refuses_user,
 };
@@ -146,9 +129,19 @@ static const struct field conversation_delete_fields[] = {
     FIELD_END,
 };
 
+static int conversation_delete_run(struct op *op)
+{
+    const struct conversation_delete *in = op->in;
+
+    if (store_call_one(op) != 0)
+        return -1;
+    return in->messages ? store_conversation_clear(op, in->user, in->peer) : 0;
+}
+
 const struct operation conversation_delete = {
     .name = "conversation_delete",
     .lane = LANE_READER,
+    .run = conversation_delete_run,
     .audit = true,
     .in = FIELDS(conversation_delete_fields, struct conversation_delete),
     .refuses = refuses_user,

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/op.h"
 #include "ops/user.h"
+#include "store/slices.h"
 #include "store/store.h"
 
 /* A reader thread is lent for so long; what is left then is the scheduled job's. */
@@ -28,13 +29,7 @@ struct user_delete {
 };
 
 static const struct field user_delete_fields[] = {
-    FIELD_TEXT(
-        struct user_delete,
-        user,
-        .from = IN_PATH,
-        .required = true,
-        .min = 1,
-        .max = USER_ID_BYTES),
+    FIELD_USER(struct user_delete),
     FIELD_END,
 };
 

@@ -24,17 +24,18 @@ int check_two_users(struct op *op, struct text user, struct text peer, const cha
     return 0;
 }
 
-/* Two users of the path, and nothing else. */
-struct pair {
-    struct text user;
-    struct text peer;
-};
-
-static const struct field pair_fields[] = {
-    FIELD_USER(struct pair),
-    FIELD_PEER(struct pair),
+const struct field user_pair_fields[] = {
+    FIELD_USER(struct user_pair),
+    FIELD_PEER(struct user_pair),
     FIELD_END,
 };
+
+int user_pair_check(struct op *op)
+{
+    const struct user_pair *in = op->in;
+
+    return check_two_users(op, in->user, in->peer, "/peer");
+}
 
 /* ---- friend_put ---- */
 
@@ -90,7 +91,7 @@ const struct operation friend_put = {
 const struct operation friend_get = {
     .name = "friend_get",
     .lane = LANE_READER,
-    .in = FIELDS(pair_fields, struct pair),
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .out = FIELDS(friend_list_of_fields, struct friend),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_FRIEND_UNKNOWN, ERR_NONE},
 };
@@ -309,12 +310,8 @@ static int friend_import_run(struct op *op)
         return -1;
     const struct friend_imports *out = op->out;
     struct friend_imported *items = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++) {
-        if (!text_present(items[i].problem))
-            continue;
-        items[i].status = problem_status(items[i].problem);
-        items[i].problem = problem_of(op->arena, items[i].problem);
-    }
+    for (size_t i = 0; i < out->results.n_items; i++)
+        problem_tell(op->arena, &items[i].problem, &items[i].status);
     return 0;
 }
 

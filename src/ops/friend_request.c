@@ -171,21 +171,10 @@ const struct operation friend_request_reject = {
 
 /* ---- friend_request_delete ---- */
 
-struct friend_request_delete {
-    struct text user;
-    struct text peer;
-};
-
-static const struct field friend_request_delete_fields[] = {
-    FIELD_USER(struct friend_request_delete),
-    FIELD_PEER(struct friend_request_delete),
-    FIELD_END,
-};
-
 const struct operation friend_request_delete = {
     .name = "friend_request_delete",
     .lane = LANE_READER,
     .audit = true,
-    .in = FIELDS(friend_request_delete_fields, struct friend_request_delete),
+    .in = FIELDS(user_pair_fields, struct user_pair),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };

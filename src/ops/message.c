@@ -4,7 +4,6 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/op.h"
-#include "ops/elements.h"
 #include "ops/services.h"
 
 static const char *const kinds[] = {"chat", "system", "custom_system", NULL};
@@ -47,7 +46,8 @@ int message_check_content(
     return 0;
 }
 
-struct text message_elements(struct op *op, const json_t *elements, struct text text)
+struct text message_elements(
+    struct op *op, const char *prefix, const json_t *elements, struct text text)
 {
     buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
 
@@ -61,9 +61,22 @@ struct text message_elements(struct op *op, const json_t *elements, struct text 
     if (!json.failed)
         return arena_text(op->arena, buf_as_text(&json));
     err_field(
-        op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
-        MESSAGE_ELEMENTS_BYTES);
+        op->err, ERR_BODY_TOO_LARGE, arena_printf(op->arena, "%s/elements", prefix),
+        "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
     return TEXT_ABSENT;
+}
+
+static void release_json(void *json)
+{
+    json_decref(json);
+}
+
+json_t *message_one_element(struct op *op, const char *type, const char *name, struct text text)
+{
+    json_t *elements = json_pack("[{s:s, s:s%}]", "type", type, name, text.ptr, text.len);
+
+    arena_defer(op->arena, release_json, elements);
+    return elements;
 }
 
 /* ---- message_send ---- */
@@ -111,25 +124,14 @@ struct message_send {
 static const struct field message_send_fields[] = {
     FIELD_TEXT(struct message_send, from, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_TEXT(struct message_send, to, .required = true, .min = 1, .max = USER_ID_BYTES),
-    FIELD_VARIANTS(
-        struct message_send,
-        elements,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_MAX,
-        .variants = element_types),
-    FIELD_TEXT(
-        struct message_send, text, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
-    FIELD_TEXT(struct message_send, custom_data, .max = 4096, .multiline = true),
-    FIELD_TEXT(struct message_send, client_id, .min = 1, .max = 64, .visible_ascii = true),
+    FIELD_ELEMENTS(struct message_send),
+    FIELD_CONTENT(struct message_send, text),
+    FIELD_CUSTOM_DATA(struct message_send),
+    FIELD_CLIENT_ID(struct message_send),
     FIELD_OBJECT(struct message_send, push, struct message_push, .of = &message_push_fields),
     FIELD_OBJECT(
         struct message_send, options, struct message_options, .of = &message_options_fields),
-    FIELD_BOOL(
-        struct message_send,
-        validate_only,
-        .from = IN_QUERY,
-        .not_column = true,
-        .has_fallback = true),
+    FIELD_VALIDATE_ONLY(struct message_send),
     FIELD_IDEMPOTENCY_KEY(struct message_send),
     FIELD_END,
 };
@@ -234,7 +236,7 @@ static int message_send_run(struct op *op)
     *send = (struct send){
         .from = in->from,
         .to = in->to,
-        .elements = message_elements(op, in->elements, in->text),
+        .elements = message_elements(op, "", in->elements, in->text),
         .custom_data = in->custom_data,
         .push = push_text(op, &in->push),
         .client_id = in->client_id,
@@ -242,6 +244,7 @@ static int message_send_run(struct op *op)
         .issued_at_s =
             caller_is_user(&op->caller) ? op->caller.issued_at_us / USEC_PER_SEC : SEND_BY_BACK_END,
         .idempotency_key = in->idempotency_key,
+        .caller = caller_of_keys(&op->caller, op->arena),
         .store_seconds = in->options.store_seconds,
         .options = option_bits(&in->options),
         .deadline_us = op->deadline_us,
@@ -334,29 +337,15 @@ struct message_list {
 static const char *const orders[] = {"newest", "oldest", NULL};
 
 static const struct field message_list_fields[] = {
-    FIELD_TEXT(
-        struct message_list,
-        user,
-        .from = IN_PATH,
-        .required = true,
-        .min = 1,
-        .max = USER_ID_BYTES),
+    FIELD_USER(struct message_list),
     FIELD_TEXT(struct message_list, peer, .from = IN_QUERY, .min = 1, .max = USER_ID_BYTES),
     FIELD_TIME(struct message_list, since, .from = IN_QUERY),
     FIELD_TIME(struct message_list, until, .from = IN_QUERY),
     FIELD_TEXT(
         struct message_list, order, .from = IN_QUERY, .one_of = orders, .fallback_text = "newest"),
     FIELD_MESSAGE_ID(struct message_list, before, .from = IN_QUERY),
-    FIELD_TEXT(
-        struct message_list, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true),
-    FIELD_INT(
-        struct message_list,
-        limit,
-        .from = IN_QUERY,
-        .min = 1,
-        .max = 200,
-        .fallback = 50,
-        .has_fallback = true),
+    FIELD_CURSOR(struct message_list),
+    FIELD_LIMIT(struct message_list),
     FIELD_END,
 };
 
@@ -384,7 +373,7 @@ struct message_page {
 
 static const struct field message_page_fields[] = {
     FIELD_LIST(struct message_page, items, .of = &history_message_fields),
-    FIELD_TEXT(struct message_page, next_cursor, .not_column = true),
+    FIELD_NEXT_CURSOR(struct message_page),
     FIELD_END,
 };
 

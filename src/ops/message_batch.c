@@ -1,10 +1,5 @@
 /* Several messages in one call: to many receivers, or from a past elsewhere. */
-#include <stdlib.h>
-
-#include "base/buf.h"
-#include "base/json.h"
 #include "base/op.h"
-#include "ops/elements.h"
 #include "ops/message.h"
 #include "ops/problem.h"
 #include "store/store.h"
@@ -12,35 +7,14 @@
 #define BATCH_RECEIVERS_MAX 500
 #define IMPORT_MESSAGES_MAX 100
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
-static bool is_too_long(const json_t *elements)
-{
-    buf_auto text = BUF(MESSAGE_ELEMENTS_BYTES);
-
-    json_write_tree(&text, elements);
-    return text.failed;
-}
-
 /* `pointer` is where the message stands: "" for the body. */
 static int check_content(
     struct op *op, const char *pointer, const json_t *elements, struct text text)
 {
-    if (message_check_content(op, pointer, elements, text) != 0)
-        return -1;
-    if (!elements || !is_too_long(elements))
-        return 0;
-    return err_field(
-        op->err, ERR_BODY_TOO_LARGE, arena_printf(op->arena, "%s/elements", pointer),
-        "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
-}
-
-static json_t *text_element(struct text text)
-{
-    return json_pack("[{s:s, s:s%}]", "type", "text", "text", text.ptr, text.len);
+    return message_check_content(op, pointer, elements, text) == 0 &&
+                   text_present(message_elements(op, pointer, elements, text))
+               ? 0
+               : -1;
 }
 
 /* ---- message_batch ---- */
@@ -68,31 +42,15 @@ static const struct field message_batch_fields[] = {
         .min = 1,
         .max = BATCH_RECEIVERS_MAX,
         .max_value_bytes = USER_ID_BYTES),
-    FIELD_VARIANTS(
-        struct message_batch,
-        elements,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_MAX,
-        .variants = element_types),
-    FIELD_TEXT(
-        struct message_batch,
-        text,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_BYTES,
-        .multiline = true,
-        .not_column = true),
-    FIELD_TEXT(struct message_batch, custom_data, .max = 4096, .multiline = true),
-    FIELD_TEXT(struct message_batch, client_id, .min = 1, .max = 64, .visible_ascii = true),
+    FIELD_ELEMENTS(struct message_batch),
+    FIELD_CONTENT(struct message_batch, text, .not_column = true),
+    FIELD_CUSTOM_DATA(struct message_batch),
+    FIELD_CLIENT_ID(struct message_batch),
     FIELD_OBJECT(struct message_batch, push, struct message_push, .of = &message_push_fields),
     FIELD_OBJECT(
         struct message_batch, options, struct message_options, .of = &message_options_fields),
     FIELD_TEXT(struct message_batch, sent_by, .from = IN_CALLER),
-    FIELD_BOOL(
-        struct message_batch,
-        validate_only,
-        .from = IN_QUERY,
-        .not_column = true,
-        .has_fallback = true),
+    FIELD_VALIDATE_ONLY(struct message_batch),
     FIELD_IDEMPOTENCY_KEY(struct message_batch),
     FIELD_END,
 };
@@ -149,11 +107,8 @@ static int message_batch_check(struct op *op)
 
     if (check_content(op, "", in->elements, in->text) != 0)
         result = -1;
-    if (result == 0 && !in->elements) {
-        in->elements = text_element(in->text);
-        arena_defer(op->arena, release_json, in->elements);
-        result = check_content(op, "", in->elements, TEXT_ABSENT);
-    }
+    if (result == 0 && !in->elements)
+        in->elements = message_one_element(op, "text", "text", in->text);
     /* A user's own token never gets round the receivers' wishes. */
     in->options.enforce_policy |= caller_is_user(&op->caller);
     return result;
@@ -171,10 +126,7 @@ static int message_batch_run(struct op *op)
         struct batch_result *one = &results[i];
         if (in->validate_only)
             one->message.id = (struct message_id){0};
-        if (!text_present(one->problem))
-            continue;
-        one->status = problem_status(one->problem);
-        one->problem = problem_of(op->arena, one->problem);
+        problem_tell(op->arena, &one->problem, &one->status);
     }
     return 0;
 }
@@ -205,16 +157,10 @@ struct import_item {
 static const struct field import_item_fields[] = {
     FIELD_TEXT(struct import_item, from, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_TEXT(struct import_item, to, .required = true, .min = 1, .max = USER_ID_BYTES),
-    FIELD_VARIANTS(
-        struct import_item,
-        elements,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_MAX,
-        .variants = element_types),
-    FIELD_TEXT(
-        struct import_item, text, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
-    FIELD_TEXT(struct import_item, custom_data, .max = 4096, .multiline = true),
-    FIELD_TEXT(struct import_item, client_id, .min = 1, .max = 64, .visible_ascii = true),
+    FIELD_ELEMENTS(struct import_item),
+    FIELD_CONTENT(struct import_item, text),
+    FIELD_CUSTOM_DATA(struct import_item),
+    FIELD_CLIENT_ID(struct import_item),
     FIELD_TIME(struct import_item, sent_at, .required = true),
     FIELD_END,
 };
@@ -237,12 +183,7 @@ static const struct field message_import_fields[] = {
         .max = IMPORT_MESSAGES_MAX,
         .of = &import_item_table),
     FIELD_TEXT(struct message_import, sent_by, .from = IN_CALLER),
-    FIELD_BOOL(
-        struct message_import,
-        validate_only,
-        .from = IN_QUERY,
-        .not_column = true,
-        .has_fallback = true),
+    FIELD_VALIDATE_ONLY(struct message_import),
     FIELD_IDEMPOTENCY_KEY(struct message_import),
     FIELD_END,
 };
@@ -301,10 +242,7 @@ static int message_import_run(struct op *op)
         struct import_result *one = &results[i];
         if (in->validate_only)
             one->id = (struct message_id){0};
-        if (!text_present(one->problem))
-            continue;
-        one->status = problem_status(one->problem);
-        one->problem = problem_of(op->arena, one->problem);
+        problem_tell(op->arena, &one->problem, &one->status);
     }
     return 0;
 }

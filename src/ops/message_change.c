@@ -1,6 +1,5 @@
 /* What becomes of a message after it was sent. */
 #include "base/op.h"
-#include "ops/elements.h"
 #include "ops/friend.h"
 #include "ops/message.h"
 #include "store/store.h"
@@ -17,28 +16,12 @@ struct message_edit {
 
 static const struct field message_edit_fields[] = {
     FIELD_MESSAGE_ID(struct message_edit, id, .from = IN_PATH, .required = true),
-    FIELD_VARIANTS(
-        struct message_edit,
-        elements,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_MAX,
-        .variants = element_types),
-    FIELD_TEXT(
-        struct message_edit,
-        text,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_BYTES,
-        .multiline = true,
-        .not_column = true),
-    FIELD_TEXT(struct message_edit, custom_data, .max = 4096, .multiline = true),
+    FIELD_ELEMENTS(struct message_edit),
+    FIELD_CONTENT(struct message_edit, text, .not_column = true),
+    FIELD_CUSTOM_DATA(struct message_edit),
     FIELD_TEXT(struct message_edit, as_user, .from = IN_CALLER),
     FIELD_END,
 };
-
-static void release_json(void *json)
-{
-    json_decref(json);
-}
 
 /* Null is told from absent here alone: null removes the custom data, as no bytes do. */
 static int message_edit_check(struct op *op)
@@ -53,13 +36,10 @@ static int message_edit_check(struct op *op)
     if (!has_content)
         return 0;
     if (message_check_content(op, "", in->elements, in->text) != 0 ||
-        !text_present(message_elements(op, in->elements, in->text)))
+        !text_present(message_elements(op, "", in->elements, in->text)))
         return -1;
-    if (!in->elements) {
-        in->elements =
-            json_pack("[{s:s, s:s%}]", "type", "text", "text", in->text.ptr, in->text.len);
-        arena_defer(op->arena, release_json, in->elements);
-    }
+    if (!in->elements)
+        in->elements = message_one_element(op, "text", "text", in->text);
     return 0;
 }
 

@@ -1,13 +1,10 @@
 /* Notifications: one message to many users, delivered by a job. */
-#include "base/json.h"
 #include "base/op.h"
-#include "ops/elements.h"
 #include "ops/message.h"
 #include "store/store.h"
 
 #define NOTIFICATION_USERS_MAX 1000
 #define NOTIFICATION_TAGS_MAX 16
-#define TAG_BYTES 64
 #define NOTIFICATION_ID_BYTES 18
 #define RATE_MOST 100000
 #define EXPIRES_SECONDS_MOST 2592000 /* 30 days */
@@ -153,27 +150,10 @@ static const struct field notification_send_fields[] = {
     FIELD_OBJECT(
         struct notification_send, to, struct audience, .required = true, .of = &audience_fields),
     FIELD_TEXT(struct notification_send, kind, .one_of = kinds, .fallback_text = "system"),
-    FIELD_VARIANTS(
-        struct notification_send,
-        elements,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_MAX,
-        .variants = element_types),
-    FIELD_TEXT(
-        struct notification_send,
-        text,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_BYTES,
-        .multiline = true,
-        .not_column = true),
-    FIELD_TEXT(
-        struct notification_send,
-        payload,
-        .min = 1,
-        .max = MESSAGE_ELEMENTS_BYTES,
-        .multiline = true,
-        .not_column = true),
-    FIELD_TEXT(struct notification_send, custom_data, .max = 4096, .multiline = true),
+    FIELD_ELEMENTS(struct notification_send),
+    FIELD_CONTENT(struct notification_send, text, .not_column = true),
+    FIELD_CONTENT(struct notification_send, payload, .not_column = true),
+    FIELD_CUSTOM_DATA(struct notification_send),
     FIELD_OBJECT(struct notification_send, push, struct message_push, .of = &message_push_fields),
     FIELD_OBJECT(
         struct notification_send,
@@ -214,11 +194,6 @@ static int check_audience(struct op *op, const struct audience *to)
     return 0;
 }
 
-static void release_json(void *json)
-{
-    json_decref(json);
-}
-
 /* `text` and `payload` stand for one element. */
 static int check_body(struct op *op, struct notification_send *in)
 {
@@ -229,20 +204,10 @@ static int check_body(struct op *op, struct notification_send *in)
         return err_field(
             op->err, ERR_INVALID_REQUEST, "/elements",
             "or text, or payload: one of these three is to be given");
-    if (!in->elements) {
-        in->elements =
-            text ? json_pack("[{s:s, s:s%}]", "type", "text", "text", in->text.ptr, in->text.len)
-                 : json_pack(
-                       "[{s:s, s:s%}]", "type", "custom", "data", in->payload.ptr, in->payload.len);
-        arena_defer(op->arena, release_json, in->elements);
-    }
-    buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
-    json_write_tree(&json, in->elements);
-    if (json.failed)
-        return err_field(
-            op->err, ERR_BODY_TOO_LARGE, "/elements", "is longer than %d bytes of JSON",
-            MESSAGE_ELEMENTS_BYTES);
-    return 0;
+    if (!in->elements)
+        in->elements = text ? message_one_element(op, "text", "text", in->text)
+                            : message_one_element(op, "custom", "data", in->payload);
+    return text_present(message_elements(op, "", in->elements, TEXT_ABSENT)) ? 0 : -1;
 }
 
 static int notification_send_check(struct op *op)
@@ -319,21 +284,8 @@ struct notification_list {
 };
 
 static const struct field notification_list_fields[] = {
-    FIELD_TEXT(
-        struct notification_list,
-        cursor,
-        .from = IN_QUERY,
-        .min = 1,
-        .max = 128,
-        .visible_ascii = true),
-    FIELD_INT(
-        struct notification_list,
-        limit,
-        .from = IN_QUERY,
-        .min = 1,
-        .max = 200,
-        .fallback = 50,
-        .has_fallback = true),
+    FIELD_CURSOR(struct notification_list),
+    FIELD_LIMIT(struct notification_list),
     FIELD_END,
 };
 
@@ -344,7 +296,7 @@ struct notification_page {
 
 static const struct field notification_page_fields[] = {
     FIELD_LIST(struct notification_page, items, .of = &progress_fields),
-    FIELD_TEXT(struct notification_page, next_cursor, .not_column = true),
+    FIELD_NEXT_CURSOR(struct notification_page),
     FIELD_END,
 };
 

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/op.h"
-#include "ops/openapi.h"
+#include "ops/docs.h"
 #include "ops/services.h"
 
 /* ---- health_get: the process answers ---- */
@@ -234,4 +234,19 @@ const struct operation openapi_get = {
     .lane = LANE_HTTP,
     .run = openapi_get_run,
     .content_type = "application/json; charset=utf-8",
+};
+
+/* ---- docs_get: the contract, for people ---- */
+
+static int docs_get_run(struct op *op)
+{
+    op->raw = (struct text){openapi_html, openapi_html_size};
+    return 0;
+}
+
+const struct operation docs_get = {
+    .name = "docs_get",
+    .lane = LANE_HTTP,
+    .run = docs_get_run,
+    .content_type = "text/html; charset=utf-8",
 };

@@ -26,20 +26,38 @@ const struct fields sender_profile_fields = FIELDS(sender_profile_list, struct s
 static const char *const genders[] = {"unknown", "male", "female", NULL};
 static const char *const friend_policies[] = {"anyone", "approval", "nobody", NULL};
 
+/* ---- what a user is described by ---- */
+
+#define PROFILE_MEMBERS                                                                            \
+    struct text nick;                                                                              \
+    struct text avatar_url;                                                                        \
+    struct text gender;                                                                            \
+    struct text birthday;                                                                          \
+    struct text language;                                                                          \
+    struct text location;                                                                          \
+    struct text signature;                                                                         \
+    int64_t level;                                                                                 \
+    json_t *custom;                                                                                \
+    struct text friend_policy
+
+#define PROFILE_TEXTS(type)                                                                        \
+    FIELD_TEXT(type, nick, .max = 256), FIELD_TEXT(type, avatar_url, .max = 1024),                 \
+        FIELD_TEXT(type, birthday, .min = 10, .max = 10), FIELD_TEXT(type, language, .max = 35),   \
+        FIELD_TEXT(type, location, .max = 256),                                                    \
+        FIELD_TEXT(type, signature, .max = 1024, .multiline = true)
+
+/* Where the whole profile is replaced: what is absent has its default. */
+#define PROFILE_FIELDS(type)                                                                       \
+    PROFILE_TEXTS(type), FIELD_TEXT(type, gender, .one_of = genders, .fallback_text = "unknown"),  \
+        FIELD_INT(type, level, .max = INT32_MAX, .has_fallback = true),                            \
+        FIELD_MAP(type, custom, .max = 64, .max_value_bytes = 1024),                               \
+        FIELD_TEXT(type, friend_policy, .one_of = friend_policies, .fallback_text = "anyone")
+
 /* ---- the user, as every call shows it ---- */
 
 struct user {
     struct text id;
-    struct text nick;
-    struct text avatar_url;
-    struct text gender;
-    struct text birthday;
-    struct text language;
-    struct text location;
-    struct text signature;
-    int64_t level;
-    json_t *custom;
-    struct text friend_policy;
+    PROFILE_MEMBERS;
     int64_t muted_until;
     int64_t created_at;
     int64_t updated_at;
@@ -69,32 +87,12 @@ static const struct fields user_table = FIELDS(user_fields, struct user);
 
 struct user_put {
     struct text user;
-    struct text nick;
-    struct text avatar_url;
-    struct text gender;
-    struct text birthday;
-    struct text language;
-    struct text location;
-    struct text signature;
-    int64_t level;
-    json_t *custom;
-    struct text friend_policy;
+    PROFILE_MEMBERS;
 };
 
 static const struct field user_put_fields[] = {
-    FIELD_TEXT(
-        struct user_put, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
-    FIELD_TEXT(struct user_put, nick, .max = 256),
-    FIELD_TEXT(struct user_put, avatar_url, .max = 1024),
-    FIELD_TEXT(struct user_put, gender, .one_of = genders, .fallback_text = "unknown"),
-    FIELD_TEXT(struct user_put, birthday, .min = 10, .max = 10),
-    FIELD_TEXT(struct user_put, language, .max = 35),
-    FIELD_TEXT(struct user_put, location, .max = 256),
-    FIELD_TEXT(struct user_put, signature, .max = 1024, .multiline = true),
-    FIELD_INT(struct user_put, level, .max = INT32_MAX, .has_fallback = true),
-    FIELD_MAP(struct user_put, custom, .max = 64, .max_value_bytes = 1024),
-    FIELD_TEXT(
-        struct user_put, friend_policy, .one_of = friend_policies, .fallback_text = "anyone"),
+    FIELD_USER(struct user_put),
+    PROFILE_FIELDS(struct user_put),
     FIELD_END,
 };
 
@@ -128,8 +126,7 @@ struct user_get {
 };
 
 static const struct field user_get_fields[] = {
-    FIELD_TEXT(
-        struct user_get, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_USER(struct user_get),
     FIELD_END,
 };
 
@@ -146,28 +143,14 @@ const struct operation user_get = {
 struct user_patch {
     struct text user;
     struct text as_user;
-    struct text nick;
-    struct text avatar_url;
-    struct text gender;
-    struct text birthday;
-    struct text language;
-    struct text location;
-    struct text signature;
-    int64_t level;
-    json_t *custom;
-    struct text friend_policy;
+    PROFILE_MEMBERS;
 };
 
 static const struct field user_patch_fields[] = {
     FIELD_USER(struct user_patch),
     FIELD_TEXT(struct user_patch, as_user, .from = IN_CALLER),
-    FIELD_TEXT(struct user_patch, nick, .max = 256),
-    FIELD_TEXT(struct user_patch, avatar_url, .max = 1024),
+    PROFILE_TEXTS(struct user_patch),
     FIELD_TEXT(struct user_patch, gender, .one_of = genders),
-    FIELD_TEXT(struct user_patch, birthday, .min = 10, .max = 10),
-    FIELD_TEXT(struct user_patch, language, .max = 35),
-    FIELD_TEXT(struct user_patch, location, .max = 256),
-    FIELD_TEXT(struct user_patch, signature, .max = 1024, .multiline = true),
     FIELD_INT(struct user_patch, level, .max = INT32_MAX),
     FIELD_MAP(struct user_patch, custom, .max = 64, .max_value_bytes = 1024, .null_values = true),
     FIELD_TEXT(struct user_patch, friend_policy, .one_of = friend_policies),
@@ -212,7 +195,7 @@ struct user_page {
 
 static const struct field user_page_fields[] = {
     FIELD_LIST(struct user_page, items, .of = &user_table),
-    FIELD_TEXT(struct user_page, next_cursor, .not_column = true),
+    FIELD_NEXT_CURSOR(struct user_page),
     FIELD_END,
 };
 
@@ -229,34 +212,12 @@ const struct operation user_list = {
 
 struct user_import_item {
     struct text id;
-    struct text nick;
-    struct text avatar_url;
-    struct text gender;
-    struct text birthday;
-    struct text language;
-    struct text location;
-    struct text signature;
-    int64_t level;
-    json_t *custom;
-    struct text friend_policy;
+    PROFILE_MEMBERS;
 };
 
 static const struct field user_import_item_fields[] = {
     FIELD_TEXT(struct user_import_item, id, .required = true, .min = 1, .max = USER_ID_BYTES),
-    FIELD_TEXT(struct user_import_item, nick, .max = 256),
-    FIELD_TEXT(struct user_import_item, avatar_url, .max = 1024),
-    FIELD_TEXT(struct user_import_item, gender, .one_of = genders, .fallback_text = "unknown"),
-    FIELD_TEXT(struct user_import_item, birthday, .min = 10, .max = 10),
-    FIELD_TEXT(struct user_import_item, language, .max = 35),
-    FIELD_TEXT(struct user_import_item, location, .max = 256),
-    FIELD_TEXT(struct user_import_item, signature, .max = 1024, .multiline = true),
-    FIELD_INT(struct user_import_item, level, .max = INT32_MAX, .has_fallback = true),
-    FIELD_MAP(struct user_import_item, custom, .max = 64, .max_value_bytes = 1024),
-    FIELD_TEXT(
-        struct user_import_item,
-        friend_policy,
-        .one_of = friend_policies,
-        .fallback_text = "anyone"),
+    PROFILE_FIELDS(struct user_import_item),
     FIELD_END,
 };
 
@@ -332,13 +293,8 @@ static int user_import_run(struct op *op)
         return -1;
     const struct user_import_results *out = op->out;
     struct user_import_result *results = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++) {
-        struct user_import_result *one = &results[i];
-        if (!text_present(one->problem))
-            continue;
-        one->status = problem_status(one->problem);
-        one->problem = problem_of(op->arena, one->problem);
-    }
+    for (size_t i = 0; i < out->results.n_items; i++)
+        problem_tell(op->arena, &results[i].problem, &results[i].status);
     return 0;
 }
 
@@ -376,8 +332,6 @@ const struct operation user_mute = {
 };
 
 /* ---- tags ---- */
-
-#define TAG_BYTES 64
 
 struct user_tag {
     struct text user;
@@ -439,7 +393,7 @@ struct tag_page {
 
 static const struct field tag_page_fields[] = {
     FIELD_LIST(struct tag_page, items, .of = &tag_table),
-    FIELD_TEXT(struct tag_page, next_cursor, .not_column = true),
+    FIELD_NEXT_CURSOR(struct tag_page),
     FIELD_END,
 };
 

@@ -166,8 +166,6 @@ static void bind_issued_at(const struct batch *b, struct params *params)
 
 static void bind(const struct batch *b, struct params *params)
 {
-    const struct text *sent_by = GATHER(b, struct text, sent_by);
-
     params_init(params, b->arena);
     params_i64_array(params, b->senders, b->n);
     params_i64_array(params, b->receivers, b->n);
@@ -178,8 +176,8 @@ static void bind(const struct batch *b, struct params *params)
     params_text_array(params, GATHER(b, struct text, push), b->n, PG_TEXT);
     params_i64_array(params, GATHER(b, int64_t, store_seconds), b->n);
     params_i64_array(params, GATHER(b, int64_t, options), b->n);
-    params_text_array(params, sent_by, b->n, PG_TEXT);
-    params_text_array(params, sent_by, b->n, PG_TEXT);
+    params_text_array(params, GATHER(b, struct text, sent_by), b->n, PG_TEXT);
+    params_text_array(params, GATHER(b, struct text, caller), b->n, PG_TEXT);
     params_text_array(params, GATHER(b, struct text, idempotency_key), b->n, PG_TEXT);
     params_text_array(params, GATHER(b, struct text, request_hash), b->n, PG_BYTEA);
     bind_issued_at(b, params);

@@ -45,7 +45,7 @@ bool request_has_key(const struct op *op)
 static void bind_key(struct params *params, struct op *op)
 {
     params_init(params, op->arena);
-    params_text(params, op->caller.subject);
+    params_text(params, caller_of_keys(&op->caller, op->arena));
     params_text(params, *key_of(op));
     params_text(params, text_of(op->operation->name));
     params_text(params, digest_of_request(op->resource, op->body, op->arena));
@@ -141,4 +141,11 @@ int request_run_once(struct op *op, int (*run)(struct op *op))
         start_over(op);
     }
     return error.fault == DB_FAULT_NONE ? -1 : db_error_to_err(&error, op->err);
+}
+
+int request_check(struct db *db, char *why, size_t why_size)
+{
+    return statement_check(db, &request_begin, why, why_size) != 0
+               ? -1
+               : statement_check(db, &request_end, why, why_size);
 }

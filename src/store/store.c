@@ -11,9 +11,11 @@
 #include "store/jobs.h"
 #include "store/notifier.h"
 #include "store/readers.h"
+#include "store/request.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/sender.h"
+#include "store/slices.h"
 
 #define THREADS_START_US (3 * USEC_PER_SEC)
 
@@ -118,6 +120,8 @@ static int check_calls(struct store *store, struct db *db, char *why, size_t why
 {
     if (batch_check(db, why, why_size) != 0 || jobs_check(db, why, why_size) != 0 ||
         notifier_check(db, why, why_size) != 0)
+        return -1;
+    if (request_check(db, why, why_size) != 0 || slices_check(db, why, why_size) != 0)
         return -1;
     for (size_t i = 0; i < store->n_operations; i++)
         if (store->by_index[i] && call_check(db, store->by_index[i], why, why_size) != 0)

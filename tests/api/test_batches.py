@@ -178,6 +178,14 @@ def test_every_wrong_field_of_an_import_is_named(api, db, ann, bob):
     assert reply.pointers == ["/messages/0/to", "/messages/1/text"]
 
 
+def test_an_imported_text_is_no_longer_than_one_that_is_sent(api, db, ann, bob):
+    items = [past(ann, bob), past(ann, bob, "x" * 12288)]
+    with unchanged(db):
+        reply = api.post("/v1/messages/import", {"messages": items})
+    assert (reply.status, reply.code) == (413, "body_too_large")
+    assert reply.pointers == ["/messages/1/elements"]
+
+
 def test_an_import_can_be_repeated(api, ann, bob):
     items = [past(ann, bob, str(n), client_id=secrets.token_hex(8)) for n in range(3)]
     first = api.post("/v1/messages/import", {"messages": items[:2]}).json["results"]

@@ -263,6 +263,33 @@ def test_a_conversation_is_removed_with_its_messages(api, ann, bob, eve, say):
     assert news(api, ann)[-1]["details"] == {"removed": True, "messages_removed": True}
 
 
+def test_a_long_conversation_is_removed_in_slices(api, db, ann, bob, eve, say):
+    """More than one transaction takes; who sends meanwhile waits for none of them."""
+    kept = say(eve, ann)
+    say(bob, ann)
+    # Numbers of the mailbox up to 5001, as if 4999 more had come.
+    db.execute(
+        """
+        with head as (
+            update duet.mailbox_head as h set last_seq = 5001
+            from duet.app_user as u where u.user_no = h.owner and u.user_id = %s
+            returning h.owner
+        )
+        insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing, elements)
+        select m.owner, n, m.sent_at, m.peer, 0, 0, 1, 15, false, '[]'
+        from head
+        join duet.mailbox as m on m.owner = head.owner and m.seq = 2
+        cross join generate_series(3, 5001) as n
+        """,
+        [ann],
+    )
+    assert unread(api, ann) == {bob: 1000, eve: 1}
+    reply = api.delete(f"/v1/users/{ann}/conversations/{bob}", params={"messages": "true"})
+    assert reply.status == 204
+    assert api.get(f"/v1/users/{ann}/messages").json["items"] == [kept]
+    assert unread(api, ann) == {eve: 1}
+
+
 # -- who may
 
 

@@ -143,6 +143,31 @@ def test_callers_do_not_share_keys(api, server, world):
         assert reply.headers["Idempotency-Replayed"] is None
 
 
+def call_send(ann, bob, carol):
+    return "/v1/messages", {"from": ann, "to": bob, "text": "hi"}
+
+
+@pytest.mark.parametrize("call", [call_send, call_batch])
+def test_a_user_and_a_service_of_one_name_do_not_share_keys(api, server, world, call):
+    ann, _, _ = world
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    path, body = call(*world)
+    for caller in (api.with_token(server.token(sub=ann)), api.as_user(ann)):
+        reply = caller.post(path, body, headers=headers)
+        assert reply.status in (200, 201), reply
+        assert reply.headers["Idempotency-Replayed"] is None
+
+
+@pytest.mark.parametrize("call", [call_send, call_batch])
+def test_the_keys_of_a_service_outlive_a_user_of_its_name(api, server, world, user, call):
+    service = api.with_token(server.token(sub=world[0]))
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    path, body = call(world[1], world[2], user())
+    service.post(path, body, headers=headers)
+    assert api.delete(f"/v1/users/{world[0]}").json["finished_at"]
+    assert service.post(path, body, headers=headers).headers["Idempotency-Replayed"]
+
+
 def test_a_rehearsal_keeps_no_key(api, world):
     path, body = call_batch(*world)
     headers = {"Idempotency-Key": secrets.token_hex(8)}

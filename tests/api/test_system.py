@@ -1,5 +1,6 @@
 """/healthz, /readyz, /metrics, /openapi.json, request ids, headers, logs."""
 
+import html.parser
 import json
 import re
 
@@ -75,6 +76,32 @@ def test_openapi_get_serves_the_contract(api, contract):
     reply = api.get("/openapi.json", token=None)
     assert reply.json["info"]["title"] == "Duet"
     assert set(reply.json["paths"]) == {path for _, path in contract.operations}
+
+
+class Anchors(html.parser.HTMLParser):
+    """What a page defines, refers to, and fetches."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.ids, self.links, self.fetched = set(), set(), set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids.add(attrs.get("id"))
+        if tag == "a":
+            self.links.add(attrs["href"])
+        self.fetched |= {attrs["src"]} if "src" in attrs else set()
+        self.fetched |= {attrs["href"]} if tag == "link" else set()
+
+
+def test_docs_get_shows_each_operation_on_one_page(api, contract):
+    reply = api.get("/docs", token=None)
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    page = Anchors(reply.text)
+    assert {one.spec["operationId"] for one in contract.operations.values()} <= page.ids
+    assert {link for link in page.links if link[1:] not in page.ids} == {"/openapi.json"}
+    assert not page.fetched and "<script" not in reply.text
 
 
 def test_a_request_id_is_made_where_none_is_sent(api):

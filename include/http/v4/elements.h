@@ -8,6 +8,8 @@
 
 /* A MsgBody as elements of /v1, a new reference; NULL when it failed, with the number told. */
 json_t *v4_elements_in(struct v4_call *c, const json_t *msg_body);
+/* What a message that is too long is answered with. */
+int v4_long_number(const struct v4_call *c);
 /* The reverse; never fails. */
 json_t *v4_elements_out(const json_t *elements);
 

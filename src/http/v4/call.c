@@ -343,7 +343,22 @@ static void check_administrator(struct v4_call *c)
         v4_ask(c, &user_get, &ask, take_administrator);
 }
 
-static int v4_call_decode(struct op *op, const struct field_source *source, json_t *body)
+/* No body at all is for the front door to refuse, one that is no JSON for the service. */
+static int parse(struct v4_call *c, struct text body)
+{
+    json_t *request = NULL;
+    struct err *err = c->op->err;
+    enum v4_family family = body.len ? c->command->family : V4_FRONT;
+
+    if (fields_parse_json(body, &request, err) != 0) {
+        err->number = v4_number(family, err->code);
+        return -1;
+    }
+    c->request = v4_owned(c, request);
+    return 0;
+}
+
+static int v4_call_decode(struct op *op, const struct field_source *source, struct text body)
 {
     struct v4_call *c = arena_alloc(op->arena, sizeof(*c));
 
@@ -353,14 +368,9 @@ static int v4_call_decode(struct op *op, const struct field_source *source, json
     if (!c->command)
         return err_set(op->err, ERR_ROUTE_UNKNOWN, "there is no such command here");
     op->command = arena_printf(op->arena, "%s/%s", c->command->service, c->command->name);
-    if (!body) {
-        op->err->number = v4_number(c->command->family, op->err->code);
-        return -1;
-    }
-    c->request = body;
     c->answer = json_object();
     arena_defer(op->arena, release_call, c);
-    return 0;
+    return parse(c, body);
 }
 
 static int v4_call_run(struct op *op)

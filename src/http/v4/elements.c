@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/json.h"
+
 #define KIND_MAX INT32_MAX
 #define MIB (INT64_C(1024) * 1024)
 #define URL_BYTES 2048
@@ -234,6 +236,11 @@ static const struct element_type *find_type(const json_t *outer)
     return NULL;
 }
 
+int v4_long_number(const struct v4_call *c)
+{
+    return strcmp(c->command->name, "batchsendmsg") == 0 ? 90055 : 93000;
+}
+
 static json_t *fail(struct v4_call *c, json_t *elements, int number, const char *why)
 {
     json_decref(elements);
@@ -245,9 +252,13 @@ json_t *v4_elements_in(struct v4_call *c, const json_t *msg_body)
 {
     const json_t *outer;
     size_t i, n_custom = 0;
+    buf_auto text = BUF(LONG_BYTES);
 
     if (json_array_size(msg_body) == 0)
         return fail(c, NULL, 90002, "MsgBody has no element");
+    json_write_tree(&text, msg_body);
+    if (text.failed)
+        return fail(c, NULL, v4_long_number(c), "the message is too long");
     json_t *elements = json_array();
     json_array_foreach(msg_body, i, outer) {
         const struct element_type *type = find_type(outer);

@@ -192,14 +192,14 @@ static bool names_field(const struct err *err, const char *pointer)
 }
 
 /* Who of the two is not there has a number each. */
-static void fail_sending(struct v4_call *c, int long_number)
+static void fail_sending(struct v4_call *c)
 {
     int number = v4_step_number(c);
 
     if (c->step_err.code == ERR_USER_UNKNOWN)
         number = names_field(&c->step_err, "/from") ? 20003 : 90012;
     if (c->step_err.code == ERR_BODY_TOO_LARGE)
-        number = long_number;
+        number = v4_long_number(c);
     v4_fail(
         c, number, "%s",
         c->step_err.fields ? c->step_err.fields->detail : err_info(c->step_err.code)->title);
@@ -211,7 +211,7 @@ static void take_sent(struct v4_call *c)
     struct sending *s = c->state;
 
     if (c->step_err.code != ERR_NONE) {
-        fail_sending(c, 93000);
+        fail_sending(c);
         return;
     }
     int64_t sent_at_us = *(const int64_t *)v4_out(c, "sent_at");
@@ -281,7 +281,7 @@ static void take_batch(struct v4_call *c)
     size_t i;
 
     if (c->step_err.code != ERR_NONE) {
-        fail_sending(c, 90055);
+        fail_sending(c);
         return;
     }
     json_t *again = json_array();
