@@ -42,6 +42,7 @@ struct message_options {
     bool update_recents;
     bool push;
     bool enforce_policy;
+    bool extensible;
 };
 
 extern const struct fields message_options_fields;

@@ -24,6 +24,7 @@ create or replace function duet.message_batch(
     p_options_update_recents boolean,
     p_options_push boolean,
     p_options_enforce_policy boolean,
+    p_options_extensible boolean,
     p_sent_by text,
     p_now timestamptz default null
 )
@@ -68,7 +69,7 @@ declare
     v_options constant bigint :=
         (p_options_sync_to_sender::integer * 1 + p_options_count_unread::integer * 2
          + p_options_update_recents::integer * 4 + p_options_push::integer * 8
-         + p_options_enforce_policy::integer * 16)::bigint;
+         + p_options_enforce_policy::integer * 16 + p_options_extensible::integer * 64)::bigint;
 begin
     select u.user_no into v_sender from app_user as u where u.user_id = p_from;
     if not found then

@@ -8,7 +8,7 @@ returns table (outcome text, pointer text, receiver text, status integer, proble
 language sql as $$
     select outcome, pointer, "to", status, problem, message_id_receiver_seq
     from duet.message_batch(p_from, p_to, '[{"type":"text","text":"x"}]', null, p_client_id, 'title', null, null, null,
-        604800, true, true, true, true, p_enforce, 'backend')
+        604800, true, true, true, true, p_enforce, false, 'backend')
 $$;
 
 select results_eq(

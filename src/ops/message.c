@@ -103,6 +103,7 @@ static const struct field message_options_list[] = {
     FIELD_BOOL(struct message_options, update_recents, .fallback = true, .has_fallback = true),
     FIELD_BOOL(struct message_options, push, .fallback = true, .has_fallback = true),
     FIELD_BOOL(struct message_options, enforce_policy, .has_fallback = true),
+    FIELD_BOOL(struct message_options, extensible, .has_fallback = true),
     FIELD_END,
 };
 
@@ -167,7 +168,8 @@ static int64_t option_bits(const struct message_options *options)
     return (options->sync_to_sender ? SEND_SYNC_TO_SENDER : 0) |
            (options->count_unread ? SEND_COUNT_UNREAD : 0) |
            (options->update_recents ? SEND_UPDATE_RECENTS : 0) | (options->push ? SEND_PUSH : 0) |
-           (options->enforce_policy ? SEND_ENFORCE_POLICY : 0);
+           (options->enforce_policy ? SEND_ENFORCE_POLICY : 0) |
+           (options->extensible ? SEND_EXTENSIBLE : 0);
 }
 
 static void show_message(struct op *op, const struct send *send)

@@ -97,9 +97,9 @@ def api(v4_server, contract):
 
 
 @pytest.fixture
-def world(v4, api, v4_of, start_server, v4_settings):
+def world(v4, api, v4_of, start_server, v4_settings, db):
     import test_vectors  # pylint: disable=import-outside-toplevel
 
-    one = World(v4, api, test_vectors.THEN + test_vectors.SHIFT)
+    one = World(v4, api, test_vectors.THEN + test_vectors.SHIFT, db)
     one.own_server = lambda settings: v4_of(start_server(env={**v4_settings, **settings}))
     return one

@@ -107,10 +107,11 @@ static json_t *options_in(const struct v4_call *c)
     if (v4_int(c, "OnlineOnlyFlag", 0) == 1 || life_s < 0)
         life_s = 0;
     return json_pack(
-        "{s:I, s:b, s:b, s:b, s:b}", "store_seconds", life_s < KEPT_SECONDS ? life_s : KEPT_SECONDS,
+        "{s:I, s:b, s:b, s:b, s:b, s:b}", "store_seconds", life_s < KEPT_SECONDS ? life_s : KEPT_SECONDS,
         "sync_to_sender", v4_int(c, "SyncOtherMachine", 1) != 2, "count_unread",
         !has_control(c, "NoUnread"), "update_recents", !has_control(c, "NoLastMsg"), "push",
-        json_integer_value(json_object_get(info, "PushFlag")) != 1);
+        json_integer_value(json_object_get(info, "PushFlag")) != 1, "extensible",
+        v4_int(c, "SupportMessageExtension", 0) == 1);
 }
 
 static json_t *sender_in(const struct v4_call *c)

@@ -48,18 +48,18 @@ static const struct tag {
     bool custom;
     bool as_text; /* NUMBER: a text in /v1 */
 } tags[] = {
-    {"Tag_Profile_IM_Nick", "nick", TAG_TEXT, NULL, VALUE_BYTES},
-    {"Tag_Profile_IM_Gender", "gender", TAG_WORD, genders},
-    {"Tag_Profile_IM_BirthDay", "birthday", TAG_DAY},
-    {"Tag_Profile_IM_Location", "location", TAG_TEXT, NULL, LOCATION_BYTES},
-    {"Tag_Profile_IM_SelfSignature", "signature", TAG_TEXT, NULL, VALUE_BYTES},
-    {"Tag_Profile_IM_AllowType", "friend_policy", TAG_WORD, policies},
-    {"Tag_Profile_IM_Language", "language", TAG_NUMBER, .as_text = true},
-    {"Tag_Profile_IM_Image", "avatar_url", TAG_TEXT, NULL, VALUE_BYTES},
-    {"Tag_Profile_IM_MsgSettings", "im_msg_settings", TAG_NUMBER, .custom = true, .as_text = true},
-    {"Tag_Profile_IM_AdminForbidType", "im_admin_forbid_type", TAG_WORD, forbid_types, .custom = true},
-    {"Tag_Profile_IM_Level", "level", TAG_NUMBER},
-    {"Tag_Profile_IM_Role", "im_role", TAG_NUMBER, .custom = true, .as_text = true},
+    {"Tag_Profile_IM_Nick", "nick", .kind = TAG_TEXT, .max = VALUE_BYTES},
+    {"Tag_Profile_IM_Gender", "gender", .kind = TAG_WORD, .words = genders},
+    {"Tag_Profile_IM_BirthDay", "birthday", .kind = TAG_DAY},
+    {"Tag_Profile_IM_Location", "location", .kind = TAG_TEXT, .max = LOCATION_BYTES},
+    {"Tag_Profile_IM_SelfSignature", "signature", .kind = TAG_TEXT, .max = VALUE_BYTES},
+    {"Tag_Profile_IM_AllowType", "friend_policy", .kind = TAG_WORD, .words = policies},
+    {"Tag_Profile_IM_Language", "language", .kind = TAG_NUMBER, .as_text = true},
+    {"Tag_Profile_IM_Image", "avatar_url", .kind = TAG_TEXT, .max = VALUE_BYTES},
+    {"Tag_Profile_IM_MsgSettings", "im_msg_settings", .kind = TAG_NUMBER, .custom = true, .as_text = true},
+    {"Tag_Profile_IM_AdminForbidType", "im_admin_forbid_type", .kind = TAG_WORD, .words = forbid_types, .custom = true},
+    {"Tag_Profile_IM_Level", "level", .kind = TAG_NUMBER},
+    {"Tag_Profile_IM_Role", "im_role", .kind = TAG_NUMBER, .custom = true, .as_text = true},
 };
 #define TAGS (sizeof(tags) / sizeof(tags[0]))
 
