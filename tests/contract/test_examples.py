@@ -38,8 +38,9 @@ def world(api):
     """What the examples speak of: alice, bob, and a message between them."""
     for name in ("alice", "bob"):
         assert api.put(f"/v1/users/{name}", {"nick": name.title()}).status in (200, 201)
-    sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?"})
+    sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?", "options": {"extensible": True}})
     assert sent.status == 201
+    history = api.get("/v1/users/alice/messages", params={"peer": "bob", "limit": 1})
     for name in ("erin", "frank"):
         assert api.put(f"/v1/users/{name}", {}).status in (200, 201)
     erasure = api.delete("/v1/users/frank")
@@ -47,6 +48,7 @@ def world(api):
     assert api.put("/v1/users/bob/hold", {"reason": "Case 4711"}).status in (200, 201)
     return {
         "id": sent.json["id"],  # the example's own id names a message elsewhere
+        "message_find": {"key": history.json["items"][0]["key"]},
         "user_delete": {"user": "erin"},  # the others want to go on with alice
         "hold_get": {"user": "bob"},  # alice's is released before
         "erasure_get": {"id": erasure.json["id"]},

@@ -110,7 +110,8 @@ def fields_of(schema, as_request, without=()):
     schema = CONTRACT.resolved(schema)
     fields = {}
     for name, one in schema["properties"].items():
-        if name in without:
+        # What is told alone is no field of a request, and what elements are made of is one table for both.
+        if name in without or CONTRACT.resolved(one).get("readOnly"):
             continue
         field = field_of(one, as_request)
         if as_request:
