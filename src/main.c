@@ -20,6 +20,7 @@
 #include "http/token.h"
 #include "http/v4/usersig.h"
 #include "http/v4/v4.h"
+#include "ops/message.h"
 #include "ops/services.h"
 #include "store/doctor.h"
 #include "store/schema.h"
@@ -158,11 +159,14 @@ static void stop_serving(struct serving *s)
 static int sign_user_token(
     void *signer,
     struct text user,
+    struct text device,
+    int64_t issued_at_us,
     int64_t expires_in_s,
     struct buf *ret,
     int64_t *ret_expires_at_us)
 {
-    return tokens_sign_user(signer, user, expires_in_s, ret, ret_expires_at_us);
+    return tokens_sign_user(
+        signer, user, device, issued_at_us, expires_in_s, ret, ret_expires_at_us);
 }
 
 static int start_serving(struct serving *s, char *address, size_t address_size)
@@ -182,8 +186,8 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(
-            &p->settings, s->metrics, s->services.operations, n_routes, &s->services.store, p->why,
-            sizeof(p->why)) != 0)
+            &p->settings, s->metrics, s->services.operations, n_routes, &message_fields,
+            &s->services.store, p->why, sizeof(p->why)) != 0)
         return -1;
     return server_start(
         &s->services, s->tokens, &s->server, address, address_size, p->why, sizeof(p->why));

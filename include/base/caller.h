@@ -18,6 +18,7 @@ enum scope {
 
 struct caller {
     struct text subject;
+    struct text device;    /* of a user token that was made for one device alone, else absent */
     struct text key_id;    /* `kid` of the key that the token was signed with */
     uint32_t scopes;       /* bit (1 << enum scope) each */
     int64_t issued_at_us;  /* 0: the token does not say */

@@ -46,8 +46,9 @@ enum field_place {
     IN_PATH,
     IN_QUERY,
     IN_HEADER,
-    IN_CALLER, /* as_user: the user whose token asks, absent for a back-end token; sent_by: the
-                * subject of either */
+    IN_CALLER, /* what the token says, by name: as_user: whose it is, absent for a back-end token;
+                * as_device: the one device that it was made for; issued_at, of a user token;
+                * sent_by: the subject of any */
     IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
     IN_CHECK,  /* nowhere: absent until the operation's check fills it */
     IN_INNER,  /* the body, where the server itself asks (field_source.inner); clients may not */
@@ -159,6 +160,8 @@ struct field_source {
     size_t n_query;
     struct text (*header)(void *context, const char *name); /* absent when there is none */
     struct text as_user;                                    /* of a user token, else absent */
+    struct text as_device;                                  /* of a user token made for one */
+    struct text issued_at;                                  /* of a user token, as a time */
     struct text sent_by;                                    /* subject of the token */
     void *context;
     json_t *body; /* borrowed, an object; NULL when the request has none */

@@ -50,7 +50,8 @@ struct metrics {
     atomic_uint_least64_t notifications_delivered; /* entries that this server has written */
     atomic_uint_least64_t refused_full;            /* 503 because a queue was full */
     atomic_uint_least64_t jobs_performed;
-    atomic_int_least64_t jobs_late; /* these three as they were seen last */
+    atomic_int_least64_t archives_waiting; /* as it was seen last */
+    atomic_int_least64_t jobs_late;        /* these three as they were seen last */
     atomic_int_least64_t partition_default_rows;
     atomic_int_least64_t partition_days_ahead;
     atomic_int_least64_t body_bytes; /* of bodies that are arriving */

@@ -43,6 +43,25 @@ struct operation {
      * called again when the client has taken that, as long as it sets op->more. Each piece has an
      * arena of its own; that of the piece before is there until `run` has ended. */
     bool stream;
+    /* With `stream`: the bytes of the reply stay the same, and are known beforehand. The first call
+     * of `run` gives no piece but op->file, so that a part can be asked for (RFC 9110, 14). */
+    bool file;
+};
+
+enum coding { CODING_IDENTITY, CODING_GZIP, CODINGS };
+
+struct representation {
+    int64_t size;       /* bytes */
+    struct text etag;   /* quoted; it names these very bytes */
+    struct text digest; /* as Repr-Digest has it (RFC 9530) */
+};
+
+struct file {
+    struct representation as[CODINGS];
+    /* What is asked for, put in behind the first call. */
+    enum coding coding;
+    int64_t position; /* of the next piece's first byte; `run` moves it on */
+    int64_t end;      /* behind the last byte; 0: nothing is asked for yet */
 };
 
 /* A member of the input of each operation that makes something anew when it is repeated. */
@@ -72,6 +91,7 @@ struct op {
     struct text raw;          /* the body, where operation->content_type is set */
     bool more;                /* operation->stream: there is another piece behind this one */
     const char *command;      /* which of its many things the operation does here, for the log */
+    struct file file;         /* operation->file */
     struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
     bool replayed;            /* the answer is that of an earlier request */

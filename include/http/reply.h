@@ -17,7 +17,9 @@ struct reply {
     size_t body_size;
     /* A body of any length, asked for bit by bit, instead of `body`; or NULL. */
     MHD_ContentReaderCallback read;
-    void *reader; /* of `read` */
+    void *reader;       /* of `read` */
+    uint64_t read_size; /* how much it gives; 0: that is not known, and the reply goes in chunks */
+    const char *coding; /* of what it gives, or NULL */
 };
 
 /* What of the request decides how it is answered. */
@@ -25,8 +27,11 @@ struct reply_context {
     struct text request_id;
     struct text if_none_match; /* absent: no comparison */
     struct text accept_encoding;
-    const char *location; /* or NULL */
-    const char *allow;    /* or NULL */
+    const char *location;      /* or NULL */
+    const char *allow;         /* or NULL */
+    const char *content_range; /* or NULL */
+    struct text digest;        /* of the whole, as Repr-Digest; or absent */
+    bool ranges;               /* a part of it can be asked for */
     bool replayed;
     struct text tag; /* the resource's own entity tag; absent: it has none */
     bool etag;       /* one resource, read: it has a tag, its own or a digest of the body */

@@ -61,6 +61,8 @@ int token_sign(
 int tokens_sign_user(
     struct tokens *tokens,
     struct text user,
+    struct text device, /* the only one that may use it; absent: any */
+    int64_t issued_at_us,
     int64_t expires_in_s,
     struct buf *ret,
     int64_t *ret_expires_at_us);

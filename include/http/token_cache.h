@@ -18,6 +18,8 @@
 struct token_facts {
     char subject[SUBJECT_BYTES];
     size_t subject_len;
+    char device[SUBJECT_BYTES];
+    size_t device_len; /* 0: the token is for any device */
     char key_id[KID_BYTES + 1];
     uint32_t scopes;
     int64_t issued_at_us; /* 0: the token does not say; likewise the next */

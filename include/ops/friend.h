@@ -32,6 +32,14 @@ struct user_pair {
 extern const struct field user_pair_fields[];
 int user_pair_check(struct op *op); /* they are two */
 
+/* The same of what is asked about a user and several others. */
+struct user_peers {
+    struct text user;
+    struct list peers;
+};
+
+extern const struct field user_peers_fields[];
+
 #define FRIEND_REMARK_BYTES 256
 #define FRIEND_GROUP_BYTES 64
 #define FRIEND_GROUPS_MAX 32

@@ -23,6 +23,8 @@ struct services {
     int (*sign_user_token)(
         void *signer,
         struct text user,
+        struct text device, /* absent: any */
+        int64_t issued_at_us,
         int64_t expires_in_s,
         struct buf *ret,
         int64_t *ret_expires_at_us);

@@ -5,6 +5,7 @@
 #include "store/users.h"
 
 #define TAG_BYTES 64
+#define DEVICE_ID_BYTES 64
 
 /* What stands beside a message of the user: as it is when the message is read. */
 struct profile {

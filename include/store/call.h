@@ -19,6 +19,14 @@ bool call_is_rehearsal(const struct op *op);
  * cannot. */
 int statement_check(struct db *db, const struct statement *statement, char *why, size_t why_size);
 
+/* The same, and holds the columns of its rows against the table. */
+int statement_check_rows(
+    struct db *db,
+    const struct statement *statement,
+    const struct fields *fields,
+    char *why,
+    size_t why_size);
+
 /* Prepares the call and holds the columns of its result against the operation's table: -1 with one
  * sentence in `why` when the database does not fit this program. */
 int call_check(struct db *db, const struct call *call, char *why, size_t why_size);

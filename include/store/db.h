@@ -84,6 +84,8 @@ PGresult *db_call_undone(
 /* For several calls in one transaction, made with db_call: -1 with *error filled. After an error
  * the transaction is to be rolled back. A lost COMMIT may have taken effect. */
 int db_begin(struct db *db, struct db_error *error);
+/* The same, where all calls see the moment of the first one. */
+int db_begin_snapshot(struct db *db, struct db_error *error);
 int db_commit(struct db *db, struct db_error *error);
 void db_rollback(struct db *db);
 

@@ -33,6 +33,15 @@ int row_read(
     struct arena *arena,
     void *record);
 
+/* Reads the row and adds it to `ret` as a line of JSON. */
+int row_write_line(
+    const PGresult *result,
+    int row,
+    const struct fields *fields,
+    const struct row_map *map,
+    struct arena *arena,
+    struct buf *ret);
+
 /* Single columns, by number; null gives absent, 0 or false. */
 struct text row_text(const PGresult *result, int row, int column, struct arena *arena);
 int64_t row_i64(const PGresult *result, int row, int column);

@@ -16,13 +16,16 @@
 struct store;
 struct send;
 
-/* Connects and checks that the database is one this program can work with; then starts the threads.
+/* `archive_line`: how a message is written into archives.
+ *
+ * Connects and checks that the database is one this program can work with; then starts the threads.
  * Waits for the database as long as settings->start_timeout_s. -1 with one sentence in `why`. */
 int store_open(
     const struct settings *borrows,
     struct metrics *borrows_metrics,
     const struct operation *const *operations,
     size_t n_operations,
+    const struct fields *borrows_archive_line,
     struct store **ret,
     char *why,
     size_t why_size);
@@ -66,6 +69,7 @@ struct send {
     struct text client_id;
     struct text sent_by; /* subject of the token */
     int64_t issued_at_s; /* of a user token, which may be void by now; else SEND_BY_BACK_END */
+    struct text device;  /* of a user token that was made for one */
     struct text idempotency_key;
     struct text caller;       /* whose key it is */
     struct text request_hash; /* 32 bytes, where there is a key */

@@ -79,11 +79,11 @@ begin
     -- The newest that came from the peer up to there.
     select m.seq, m.sent_at into v_target
     from mailbox as m
-    where m.owner = v_owner and m.peer = v_peer and m.seq > v_contact.read_seq
+    where m.owner = v_owner and m.peer <= v_peer and (m.peer, m.seq) > (v_peer, v_contact.read_seq)
       and m.seq <= coalesce(v_up_to_seq, 9223372036854775807)
       and m.sent_at >= v_horizon and m.sent_at <= coalesce(v_up_to_at, v_now + interval '1 day')
       and m.kind < 16 and not m.outgoing and m.options & 32 = 0
-    order by m.seq desc
+    order by m.peer desc, m.seq desc -- as in conversation_unread
     limit 1;
 
     if found then

@@ -1,12 +1,12 @@
 -- duet.delivery_list: how far a message has come: stored, read by the receiver, and taken by each of the receiver's
 -- devices. For p_as_user (null: a back-end service) only of the user's own messages.
 --
--- Devices are not known yet: there is one row, whose device is null.
+-- One row for each device that is logged in, by name; where there is none, one row whose device is null.
 --
 -- outcome  ok | message_unknown (also when p_as_user has nothing to do with it) | forbidden (p_as_user received it)
 -- retry    safe: reads only
 -- locks    none
--- indexes  those of message_get; contact_pkey
+-- indexes  those of message_get; contact_pkey, device_pkey
 create or replace function duet.delivery_list(
     p_id_receiver bigint,
     p_id_receiver_seq bigint,
@@ -30,6 +30,7 @@ language plpgsql stable security definer set search_path = duet, pg_temp
 as $$
 #variable_conflict use_column
 begin
+    return query
     select
         case when g.outcome = 'ok' and p_as_user = g."to" then 'forbidden' else g.outcome end,
         g."to", g.sent_at,
@@ -41,15 +42,15 @@ begin
             end,
             false
         ),
-        null, null::bigint, null::boolean
-    into outcome, "to", stored_at, read, device, "position", delivered
+        d.device_id, d.position, d.position >= g.id_receiver_seq
     from message_get(
         p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_sent_at, p_id_nonce,
         p_as_user, p_now
     ) as g
     left join contact as c on c.owner = g.id_receiver and c.peer = g.id_sender
     left join mailbox as m
-        on m.owner = g.id_receiver and m.seq = g.id_receiver_seq and m.sent_at = g.id_sent_at;
-    return next;
+        on m.owner = g.id_receiver and m.seq = g.id_receiver_seq and m.sent_at = g.id_sent_at
+    left join device as d on d.owner = g.id_receiver and d.is_active
+    order by d.device_id;
 end
 $$;

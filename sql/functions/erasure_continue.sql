@@ -10,7 +10,7 @@
 -- retry    safe: each call removes what is left
 -- locks    the receipt's row, so that one works at a time; then the heads of up to 1000 contacts or requests, in
 --          ascending order
--- indexes  erasure_pkey, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey,
+-- indexes  erasure_pkey, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey, device_pkey, stream_pkey,
 --          idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
 create or replace function duet.erasure_continue(
     p_id text,
@@ -74,7 +74,11 @@ begin
         v_removed := v_removed || jsonb_build_object('friend_request', (v_removed ->> 'friend_request')::bigint + v_n);
         v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
 
-        -- At most 32 and 100.
+        -- At most 32, 100 and 200, and as many streams as were open.
+        delete from device as d where d.owner = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('device', v_n);
+        delete from stream as s where s.owner = v_erasure.user_no;
         delete from friend_group as g where g.owner = v_erasure.user_no;
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('friend_group', v_n);

@@ -1,5 +1,5 @@
 -- duet.job_run: do a job now, because somebody asks for it; with p_validate_only say what it would remove. The
--- caller rolls that back. Ends after two seconds, with `more` true where there is more to do.
+-- caller rolls that back. Ends after two seconds, or after one partition, with `more` true where there is more to do.
 --
 -- outcome  ok (also when the job failed: then `error` says why) | job_unknown | job_running
 -- retry    safe: see job_perform
@@ -35,7 +35,8 @@ begin
         end if;
         v_run := v_slice.run;
         more := v_slice.more;
-        exit when not more or p_validate_only
+        -- A dropped partition keeps mailbox locked until the commit, which must not wait for another one.
+        exit when not more or p_validate_only or p_job = 'partition_drop'
             or pg_catalog.clock_timestamp() > v_begun + interval '2 seconds';
     end loop;
 

@@ -1,6 +1,6 @@
 -- duet.kept_entry: the next p_limit entries of a mailbox between p_after (exclusive) and p_last_seq that are known
--- of the user: those that can be read. Of one who is under a legal hold all that are there or were kept aside,
--- whatever their age.
+-- of the user: those that can be read. Where p_with_held, of one who is under a legal hold all that are there or were
+-- kept aside, whatever their age.
 --
 -- retry    safe: reads only
 -- locks    none
@@ -10,6 +10,7 @@ create or replace function duet.kept_entry(
     p_after bigint,
     p_last_seq bigint,
     p_limit bigint,
+    p_with_held boolean,
     p_now timestamptz
 )
 returns setof duet.mailbox
@@ -24,7 +25,7 @@ as $$
 declare
     v_horizon constant timestamptz := message_horizon(p_now);
 begin
-    if not exists (select from hold as h where h.owner = p_owner) then
+    if not p_with_held or not exists (select from hold as h where h.owner = p_owner) then
         return query
         select m.*
         from mailbox as m

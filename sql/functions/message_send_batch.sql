@@ -31,7 +31,8 @@ create or replace function duet.message_send_batch(
     p_idempotency_key text[],
     p_request_hash bytea[],
     p_now timestamptz default null,
-    p_issued_at bigint[] default null
+    p_issued_at bigint[] default null,
+    p_device text[] default null
 )
 returns table (
     item bigint,
@@ -105,7 +106,7 @@ begin
     if v_enforced then
         for v_hit in
             select r.item, r.outcome
-            from message_refusal(p_sender, p_receiver, p_options, coalesce(p_now, now()), p_issued_at) as r
+            from message_refusal(p_sender, p_receiver, p_options, coalesce(p_now, now()), p_issued_at, p_device) as r
         loop
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
@@ -155,7 +156,7 @@ begin
         from head
     ) as t;
 
-    v_now := coalesce(p_now, clock_timestamp());
+    v_now := message_time(p_now);
 
     -- Not all have two copies, or a user is no more.
     if cardinality(v_slot) is distinct from 2 * v_n then

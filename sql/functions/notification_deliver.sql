@@ -105,7 +105,7 @@ begin
             from head as h
         ),
         clock as materialized (
-            select l.owners, l.seqs, coalesce(p_now, clock_timestamp()) as now from locked as l
+            select l.owners, l.seqs, message_time(p_now) as now from locked as l
         ),
         entry as (
             insert into mailbox (

@@ -20,11 +20,11 @@ begin
         (
             select m.seq
             from mailbox as m
-            where m.owner = p_owner and m.peer = p_peer
+            where m.owner = p_owner and m.peer <= p_peer and (m.peer, m.seq) > (p_peer, 0)
               and m.sent_at >= v_since and m.sent_at < p_now + interval '1 day'
               and m.kind < 16 and m.options & 32 = 0 and not m.deleted
               and (m.expires_at is null or m.expires_at > p_now)
-            order by m.seq desc
+            order by m.peer desc, m.seq desc -- as in conversation_unread
             offset (select s.offline_per_contact - 1 from setting as s)
             limit 1
         ),

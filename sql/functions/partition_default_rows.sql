@@ -17,6 +17,8 @@ begin
         select p.partition from partition_of('duet.mailbox') as p where p.is_default
         union all
         select p.partition from partition_of('duet.audit_entry') as p where p.is_default
+        union all
+        select p.partition from partition_of('duet.archive_chunk') as p where p.is_default
     loop
         continue when not has_table_privilege(format('duet.%I', v_partition), 'select');
         execute format('select count(*) from (select from %I limit 1000) as r', v_partition) into v_n;

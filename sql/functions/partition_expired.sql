@@ -16,7 +16,7 @@ begin
     select c.parent_table, p.partition, p.since, p.until
     from partman.part_config as c
     cross join duet.partition_of(c.parent_table) as p
-    where c.parent_table in ('duet.mailbox', 'duet.audit_entry')
+    where c.parent_table in ('duet.mailbox', 'duet.audit_entry', 'duet.archive_chunk')
       and p.until <= p_now - c.retention::interval
     order by p.until, c.parent_table;
 end

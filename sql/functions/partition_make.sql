@@ -1,5 +1,5 @@
--- duet.partition_make: make the partitions of mailbox for today and the next 7 days, and those of
--- audit_entry for this week and the next 4. Returns how many days ahead mailbox has then.
+-- duet.partition_make: make the partitions of mailbox and of archive_chunk for today and the next 7 days, and those
+-- of audit_entry for this week and the next 4. Returns how many days ahead mailbox has then.
 --
 -- Also for the server, where pg_cron is not there or has stopped. Makes and never drops: dropping takes
 -- stronger locks and has its own job. pg_partman leaves the session's search_path as it finds it here:
@@ -19,13 +19,14 @@ as $$
 begin
     perform pg_catalog.pg_advisory_xact_lock(1146439764, 1);
     perform partman.create_partition_time(
-        'duet.mailbox',
+        t.name,
         array(
             select pg_catalog.date_trunc('day', p_now) + d * interval '1 day'
             from pg_catalog.generate_series(0, 7) as d
         ),
         p_analyze := false
-    );
+    )
+    from (values ('duet.mailbox'), ('duet.archive_chunk')) as t(name);
     perform partman.create_partition_time(
         'duet.audit_entry',
         array(

@@ -15,6 +15,8 @@ create or replace function duet.settings_get(
     out friends_per_user integer,
     out blocks_per_user integer,
     out friend_request_days integer,
+    out sessions text,
+    out sessions_limit integer,
     out updated_at timestamptz
 )
 language sql stable security definer set search_path = duet, pg_temp
@@ -22,6 +24,6 @@ as $$
     select
         'ok', '"' || s.version || '"', s.messaging, s.roaming_days, s.offline_days,
         s.offline_per_contact, s.recent_contacts, s.recall_seconds, s.friends_per_user,
-        s.blocks_per_user, s.friend_request_days, s.updated_at
+        s.blocks_per_user, s.friend_request_days, s.sessions, s.sessions_limit, s.updated_at
     from setting as s
 $$;

@@ -9,19 +9,20 @@
 --
 -- `rest` is a JSON object with what the line says beside its type. An entry that is a message has the
 -- message's columns, too. What can no longer be read is not told, but of one who
--- is under a legal hold.
+-- is under a legal hold; and not to p_as_user, the user of a device's token, who learns nothing of the hold.
 --
 -- outcome  ok | user_unknown (also when the user is deleted between two calls)
 -- retry    safe: reads only
 -- locks    none
 -- indexes  app_user_user_id_key, app_user_pkey, mailbox_head_pkey, user_tag_pkey, contact_pkey,
---          friend_group_pkey, friend_request_pkey, those of kept_entry, audit_entry_on_behalf_of
+--          friend_group_pkey, friend_request_pkey, device_pkey, those of kept_entry, audit_entry_on_behalf_of
 create or replace function duet.user_export(
     p_user text,
     p_cursor text,
     p_limit bigint default 500,
     p_bytes bigint default 196608,
-    p_now timestamptz default now()
+    p_now timestamptz default now(),
+    p_as_user text default null
 )
 returns table (
     outcome text,
@@ -84,7 +85,7 @@ begin
     v_last_seq := coalesce((v_at ->> 'last_seq')::bigint, v_last_seq);
     outcome := 'ok';
 
-    for v_section in coalesce((v_at ->> 'section')::integer, 1) .. 10 loop
+    for v_section in coalesce((v_at ->> 'section')::integer, 1) .. 11 loop
         -- Each line of a section: its key there, type, rest; of a message, the message's columns.
         case v_section
         when 1 then
@@ -161,6 +162,20 @@ begin
         when 6 then
             open v_page for
             select
+                d.device_id, 'device',
+                json_build_object(
+                    'device', d.device_id, 'platform', d.platform, 'push_vendor', d.push_vendor,
+                    'push_token', d.push_token, 'position', d.position, 'created_at', time_text(d.created_at),
+                    'logged_in_at', time_text(d.logged_in_at), 'last_seen_at', time_text(d.seen_at),
+                    'kicked_at', time_text(d.kicked_at)
+                )::text
+            from device as d
+            where d.owner = v_owner and d.device_id > v_key
+            order by d.device_id
+            limit p_limit;
+        when 7 then
+            open v_page for
+            select
                 m.seq::text, 'entry',
                 case when m.kind < 16 then json_build_object(
                     'seq', m.seq, 'kind', 'message', 'at', time_text(m.sent_at),
@@ -184,14 +199,14 @@ begin
                 case when m.outgoing then o.user_no else p.user_no end is null,
                 case when m.recalled or n.state = 'recalled' then 'recalled' else 'sent' end, m.edited_at
             from kept_entry(
-                v_owner, coalesce(nullif(v_key, ''), '0')::bigint, v_last_seq, p_limit, p_now
+                v_owner, coalesce(nullif(v_key, ''), '0')::bigint, v_last_seq, p_limit, p_as_user is null, p_now
             ) as m
             left join app_user as p on p.user_no = m.peer
             left join app_user as o on o.user_no = m.owner
             left join notification as n
                 on n.notification_no = case when m.kind in (2, 3) and m.elements is null then m.target_seq end
             order by m.seq;
-        when 7 then
+        when 8 then
             open v_page for
             select
                 (extract(epoch from a.at) * 1000000)::bigint || '.' || a.audit_id, 'audit',
@@ -208,7 +223,7 @@ begin
                   coalesce(nullif(split_part(v_key, '.', 2), ''), '0')::bigint)
             order by a.at, a.audit_id
             limit p_limit;
-        when 8 then
+        when 9 then
             open v_page for
             select
                 g.name, 'conversation_group',
@@ -217,7 +232,7 @@ begin
             where g.owner = v_owner and g.name > v_key
             order by g.name
             limit p_limit;
-        when 9 then
+        when 10 then
             open v_page for
             select
                 e.seq::text, 'message_extension',
@@ -226,7 +241,7 @@ begin
             where e.owner = v_owner and e.seq > coalesce(nullif(v_key, ''), '0')::bigint
             order by e.seq
             limit p_limit;
-        when 10 then
+        when 11 then
             open v_page for select '', 'end', json_build_object('lines', v_lines)::text;
         end case;
 
@@ -247,7 +262,7 @@ begin
                 + coalesce(octet_length(message_custom_data), 0)
                 + coalesce(octet_length(message_sender_profile_nick), 0)
                 + coalesce(octet_length(message_sender_profile_avatar_url), 0);
-            if (v_n >= p_limit or v_n_bytes >= p_bytes) and v_section < 10 then
+            if (v_n >= p_limit or v_n_bytes >= p_bytes) and v_section < 11 then
                 cursor := jsonb_build_object(
                     'owner', v_owner, 'last_seq', v_last_seq, 'until', v_until, 'lines', v_lines,
                     'section', v_section + case when v_section = 1 then 1 else 0 end,

@@ -54,14 +54,15 @@ begin
             cross join lateral (
                 select m.seq
                 from mailbox as m
-                where m.owner = c.owner and m.peer = c.peer and m.kind < 16
+                where m.owner = c.owner and m.peer <= c.peer and (m.peer, m.seq) > (c.peer, c.hidden_seq)
+                  and m.kind < 16
                   and m.options & 36 = 4 and not m.deleted
                   and m.sent_at >= message_horizon(p_now) and m.sent_at < p_now + interval '1 day'
                   and (m.expires_at is null or m.expires_at > p_now)
-                order by m.seq desc
+                order by m.peer desc, m.seq desc -- as in conversation_unread
                 limit 1
             ) as l
-            where c.owner = v_owner and l.seq > c.hidden_seq
+            where c.owner = v_owner
         ),
         beyond as materialized (
             select c.owner, c.peer, v.seq

@@ -59,5 +59,5 @@ $$;
 
 select duet.job_schedule(
     'partition_drop', '27 * * * *', interval '6 hours',
-    'Drops the days of mailboxes and weeks of the audit that nobody can read any more.'
+    'Drops the days of mailboxes and archives and the weeks of the audit that nobody can read any more.'
 );

@@ -14,7 +14,8 @@ set search_path = ''
 as $$
 declare
     v_before constant bigint := (select count(*) from duet.partition_of('duet.mailbox'))
-        + (select count(*) from duet.partition_of('duet.audit_entry'));
+        + (select count(*) from duet.partition_of('duet.audit_entry'))
+        + (select count(*) from duet.partition_of('duet.archive_chunk'));
 begin
     bytes := 0;
     more := false;
@@ -23,7 +24,8 @@ begin
         raise exception 'mailbox has no partitions for the next 7 days';
     end if;
     rows := (select count(*) from duet.partition_of('duet.mailbox'))
-        + (select count(*) from duet.partition_of('duet.audit_entry')) - v_before;
+        + (select count(*) from duet.partition_of('duet.audit_entry'))
+        + (select count(*) from duet.partition_of('duet.archive_chunk')) - v_before;
 end
 $$;
 

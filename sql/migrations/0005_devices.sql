@@ -1,5 +1,13 @@
 -- Devices, the streams that are open to them, and who is to be woken.
 
+alter table duet.setting
+    add column sessions text not null default 'many'
+        constraint setting_sessions_known check (sessions in ('many', 'one_per_platform', 'one')),
+    add column sessions_limit integer not null default 20
+        constraint setting_sessions_limit_range check (sessions_limit between 1 and 100);
+comment on column duet.setting.sessions is 'On how many devices a user may be logged in at once.';
+comment on column duet.setting.sessions_limit is 'The most devices of a user that may be logged in at once, in any case.';
+
 -- A device that has logged in. Its position tells what it has; entries after it are what it missed.
 create table duet.device (
     owner bigint not null,
@@ -17,16 +25,23 @@ create table duet.device (
     position bigint not null default 0
         constraint device_position_positive check (position >= 0),
     created_at timestamptz not null,
-    logged_in_at timestamptz not null,
+    logged_in_at timestamptz,
     seen_at timestamptz not null,
     kicked_at timestamptz,
+    is_active boolean not null generated always as (
+        logged_in_at is not null and (kicked_at is null or kicked_at < logged_in_at)
+    ) stored,
     constraint device_pkey primary key (owner, device_id),
     constraint device_push_whole check ((push_vendor is null) = (push_token is null))
 );
-comment on table duet.device is 'The devices of a user. One that was kicked is kept, so that its tokens stay void.';
+comment on table duet.device is
+    'The devices of a user. One that was kicked is kept, even when it has logged out, so that its tokens stay void.';
+comment on column duet.device.logged_in_at is 'Null: it has logged out, and is kept for kicked_at alone.';
+comment on column duet.device.is_active is 'It has logged in, and its session has not ended since.';
 comment on column duet.device.position is 'The device has every entry of the mailbox up to this seq.';
 comment on column duet.device.kicked_at is
-    'Its session ended then; until it logs in with a token issued later it may not follow the mailbox.';
+    'Its last session that was ended from outside ended then. Tokens from before it are void for the device; and
+where it is not before logged_in_at, the device has to log in again.';
 
 -- Who follows a mailbox at this moment. Unlogged: after a crash of the database the servers, which know their
 -- streams, write them anew. A server that died leaves rows behind that run out.
@@ -46,3 +61,19 @@ comment on column duet.stream.stream_id is 'Random; given by the server that hol
 alter table duet.mailbox_head add column watched_until timestamptz not null default '-infinity';
 comment on column duet.mailbox_head.watched_until is
     'Until then some server wants to be told, on the channel duet_mailbox, of new entries.';
+
+create index device_seen_at on duet.device (seen_at);
+
+-- What calls on devices answer with.
+create type duet.device_reply as (
+    outcome text,
+    created boolean,
+    device text,
+    platform text,
+    state text,
+    push_vendor text,
+    "position" bigint,
+    created_at timestamptz,
+    logged_in_at timestamptz,
+    last_seen_at timestamptz
+);

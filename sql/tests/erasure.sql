@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(32);
+select plan(34);
 
 select pg_temp.make_user('t-ann', 'Ann') as ann, pg_temp.make_user('t-bob', 'Bob') as bob,
     pg_temp.make_user('t-cid', 'Cid') as cid \gset
@@ -24,6 +24,9 @@ insert into duet.friend_group (owner, name, created_at) values (:ann, 'g', now()
 insert into duet.user_tag (owner, tag, created_at) values (:ann, 'a', now()), (:ann, 'b', now()), (:bob, 'a', now());
 insert into duet.request_key (caller, key, operation, request_hash, created_at, reply)
 values (E'user\x1ft-ann', 'k', 'x', '\x', now(), '{}'), ('t-ann', 'k', 'x', '\x', now(), '{}');
+
+select (duet.device_put('t-ann', 'phone', 'ios', null, null, null, null, null)).outcome \g /dev/null
+insert into duet.stream (owner, stream_id, opened_at, open_until) values (:ann, 1, now(), now());
 
 select is((select outcome from duet.user_delete('t-x')), 'user_unknown', 'who is not there cannot be deleted');
 select is((select outcome from duet.erasure_get('1')), 'erasure_unknown', 'there is no receipt yet');
@@ -74,7 +77,7 @@ select cmp_ok((select count(*) from piece), '>', 3::bigint, 'all is removed in p
 select results_eq(
     $$select outcome, "user", removed, finished_at is not null from duet.erasure_get((select erasure_id::text from duet.erasure))$$,
     $$values ('ok', 't-ann', '{"app_user": 1, "mailbox_head": 1, "mailbox": 30, "contact": 2, "friend_request": 4,
-        "friend_group": 1, "conversation_group": 0, "message_extension": 0, "user_tag": 2, "idempotency_key": 20, "request_key": 1}'::jsonb, true)$$,
+        "friend_group": 1, "conversation_group": 0, "message_extension": 0, "user_tag": 2, "device": 1, "idempotency_key": 20, "request_key": 1}'::jsonb, true)$$,
     'the receipt counts all that was removed');
 select is((select removed from duet.erasure_continue(:'id', 100)), (select removed from duet.erasure),
     'once finished, nothing more is removed');
@@ -86,6 +89,8 @@ from (
     union all select 'friend_request', count(*) from duet.friend_request where owner = :ann or peer = :ann
     union all select 'friend_group', count(*) from duet.friend_group where owner = :ann
     union all select 'user_tag', count(*) from duet.user_tag where owner = :ann
+    union all select 'device', count(*) from duet.device where owner = :ann
+    union all select 'stream', count(*) from duet.stream where owner = :ann
     union all select 'keys', count(*) from duet.idempotency_key where caller = E'user\x1ft-ann'
 ) as t(name, n);
 select results_eq(

@@ -49,7 +49,7 @@ select is((select outcome from duet.user_delete('t-ann')), 'user_held', 'who is 
 
 select is((select rows from duet.job_message_expire(:'midnight'::timestamptz + interval '2 minutes', false)) >= 2, true, 'a message expires');
 select is((select count(*) from duet.held_entry where owner = :ann and elements is not null), 1::bigint, 'after it was kept aside of who is held');
-select is(pg_temp.drop_all(:'midnight'::timestamptz + interval '9 days'), 1::bigint, 'the day is dropped');
+select is(pg_temp.drop_all(:'midnight'::timestamptz + interval '9 days'), 2::bigint, 'the day is dropped, of mailboxes and of archives');
 select is(pg_temp.oldest(), :'midnight'::date + 1, 'when its last message is 8 days old');
 select results_eq(format($$select seq, elements is not null from duet.held_entry where owner = %s order by seq$$, :ann),
     $$values (1::bigint, true), (2, true), (3, true)$$, 'all of a held user''s entries are kept aside, with their contents');
@@ -66,6 +66,14 @@ select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'it can be ende
 select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'twice');
 select is((select rows from duet.job_held_purge(now(), false)), 3::bigint, 'then they go');
 select is((select outcome from duet.user_delete('t-ann')), 'ok', 'and the user can be deleted');
+
+-- By a request, which is one transaction.
+select count(*) as before from duet.partition_expired(:'midnight'::timestamptz + interval '12 days') \gset
+select results_eq(
+    format($$select outcome, error, more from duet.job_run('partition_drop', false, %L::timestamptz + interval '12 days')$$, :'midnight'),
+    $$values ('ok', null::text, true)$$, 'a request drops what there is');
+select is((select count(*) from duet.partition_expired(:'midnight'::timestamptz + interval '12 days')), :before - 1::bigint,
+    'but one at a time, as each may lock all mailboxes');
 
 -- Weeks of the audit.
 select is((select max(until) <= now() - interval '97 days' from duet.partition_expired(now()) where parent = 'duet.audit_entry'),

@@ -52,7 +52,7 @@ select is(
     (select array_agg(distinct n) from (
         select count(*) as n from pg_index, pg_inherits
         where indrelid = inhrelid and inhparent = 'duet.mailbox'::regclass group by inhrelid) as i),
-    array[4::bigint], 'and the other three indexes');
+    array[5::bigint], 'and the other four indexes');
 select results_eq(
     $$select retention, retention_keep_table, infinite_time_partitions, automatic_maintenance from partman.part_config
       where parent_table = 'duet.mailbox'$$,

@@ -195,6 +195,11 @@ where plan ~ '->  (Sort|Seq Scan|Bitmap)' or (filter <> 'nothing' and plan !~ ('
 
 -- ---- unread messages and conversations are looked up by peer ----
 
+select is_empty(
+    $$select oid::regprocedure from pg_proc
+      where pronamespace = 'duet'::regnamespace and prosrc ~ 'm\.peer = [^;]*order by m\.seq'$$,
+    'nothing in the order of numbers asks for a peer by equality, which the whole mailbox would do for');
+
 select pg_temp.set_as('duet.unread_get') is not null as set \g /dev/null
 create temporary table unread_plan as
 select line from pg_temp.explain($e$
@@ -205,6 +210,29 @@ select is_empty($$select line from unread_plan where line ~ '->  (Sort|Seq Scan|
     'counting unread messages is taken up into the statement, and sorts nothing');
 select cmp_ok(count(*), '>=', 8::bigint, 'it reads one peer''s entries') from unread_plan
 where line ~ 'Index Scan Backward using mailbox_p[0-9_]+_owner_peer_seq_idx';
+
+-- ---- the messages of an hour are found by a summary of times ----
+
+insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing, elements)
+select -(i % 100 + 1), 5000000 + i, date_trunc('day', now(), 'UTC') - interval '2 days' + i * interval '2 seconds', -1, 0, i, 1, 15,
+       false, repeat('m', 200)
+from generate_series(1, 40000) as i;
+select pg_temp.set_as('duet.archive_open') is not null as set \g /dev/null
+prepare of_a_minute (timestamptz, timestamptz) as
+select e.id_receiver, s.user_id, r.user_id
+from duet.message_entry as e
+left join duet.app_user as s on s.user_no = e.id_sender
+left join duet.app_user as r on r.user_no = e.id_receiver
+where e.sent_at >= $1 and e.sent_at < $2 and e.kind_no < 16;
+create function pg_temp.plan_of_a_minute() returns text
+language sql as $$
+    select string_agg(line, E'\n')
+    from pg_temp.explain($e$execute of_a_minute (
+        date_trunc('day', now(), 'UTC') - interval '40 hours', date_trunc('day', now(), 'UTC') - interval '2399 minutes')$e$) as line
+$$;
+select ok(
+    pg_temp.plan_of_a_minute() ~ 'Bitmap Index Scan on mailbox_p[0-9_]*_sent_at_idx' and pg_temp.plan_of_a_minute() !~ 'Append|Seq Scan',
+    'in one day, without reading all of it');
 
 select * from finish();
 rollback;

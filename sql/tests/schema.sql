@@ -12,11 +12,12 @@ select is_empty(
       join pg_attribute as o on o.attrelid = i.indrelid and o.attname = 'owner'
       join pg_class as c on c.oid = i.indrelid and c.relnamespace = 'duet'::regnamespace
       where i.indkey[0] <> o.attnum
-        and not pg_get_indexdef(i.indexrelid) ~ '\(duet\.retry_mark\(owner|mailbox.* \(expires_at\)'
+        and not pg_get_indexdef(i.indexrelid) ~
+            '\(duet\.retry_mark\(owner|mailbox.* \((expires_at|sent_at)\)|device.* \(seen_at\)'
          -- From a tag to its users. Each machine would have one of its own users, whom a notification asks for
          -- on each machine anyway; nothing that concerns one user goes this way.
          and i.indexrelid <> 'duet.user_tag_tag'::regclass$$,
-    'owner stands first in each index of a table that has one, but from tags to users, and for what expires');
+    'owner stands first in each index of a table that has one, but from tags to users, and for times');
 select is_empty(
     $$select attrelid::regclass, attname from pg_attribute
       where attrelid in (select oid from own_table) and attname in ('owner', 'peer') and atttypid <> 'bigint'::regtype$$,

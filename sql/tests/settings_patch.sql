@@ -37,7 +37,7 @@ select results_eq(
 select duet.settings_patch('*', $${
     "messaging": null, "roaming_days": null, "offline_days": null, "offline_per_contact": null,
     "recent_contacts": null, "recall_seconds": null, "friends_per_user": null, "blocks_per_user": null,
-    "friend_request_days": null}$$) \g /dev/null
+    "friend_request_days": null, "sessions": null, "sessions_limit": null}$$) \g /dev/null
 create temporary table patched as select to_jsonb(s) - 'version' - 'updated_at' as state from duet.setting as s;
 delete from duet.setting;
 insert into duet.setting default values;

@@ -55,11 +55,12 @@ begin
 end
 $$;
 
+select (duet.device_put('t-ann', 'phone', 'ios', null, null, null, null, null)).outcome \g /dev/null
 create temporary table whole as select * from pg_temp.export('t-ann');
 select is(max(calls), 1::bigint, 'a small export is one call') from whole;
 select results_eq(
     'select type, count(*) from whole group by type order by min(n)',
-    $$values ('user', 1::bigint), ('tag', 3), ('contact', 1), ('friend_group', 1), ('friend_request', 2),
+    $$values ('user', 1::bigint), ('tag', 3), ('contact', 1), ('friend_group', 1), ('friend_request', 2), ('device', 1),
              ('entry', 21), ('audit', 1), ('end', 1)$$,
     'section after section');
 select is(rest -> 'lines', to_jsonb(n - 1), 'the end says how many lines there were') from whole where type = 'end';
@@ -78,7 +79,7 @@ select is_empty(
     format('pages of %s rows or %s bytes hold the same', p_limit, p_bytes))
 from (values (1, 1000000), (2, 1000000), (3, 1000000), (7, 1000000), (500, 1), (500, 300)) as p(p_limit, p_bytes);
 select is(max(n), (select max(n) from whole), 'and all of it') from pg_temp.export('t-ann', 1);
-select is(max(calls), 31::bigint, 'a row a call, if it must be') from pg_temp.export('t-ann', 500, 1);
+select is(max(calls), 32::bigint, 'a row a call, if it must be') from pg_temp.export('t-ann', 500, 1);
 
 select is_empty(
     format($$select n, type, rest from pg_temp.export('t-ann', 2, 1000000,
@@ -110,7 +111,7 @@ select results_eq(
         and exists (select from pg_attribute as a
                     where a.attrelid = c.oid and a.attname in ('owner', 'user_no') and not a.attisdropped)
       order by 1$$,
-    $$values ('app_user' collate "C"), ('contact'), ('conversation_group'),
+    $$values ('app_user' collate "C"), ('contact'), ('conversation_group'), ('device'),
              ('erasure'), -- of users who are no more
              ('friend_group'), ('friend_request'), ('held_entry'),
              ('hold'), -- why somebody is held is not the user's to know
@@ -118,6 +119,7 @@ select results_eq(
              ('mailbox_head'), -- a number only
              ('message_extension'),
              ('notification_newcomer'), -- for some minutes, of what is in the mailbox
+             ('stream'), -- what is open at this moment
              ('user_tag')$$,
     'every table of what a user owns is in the export');
 

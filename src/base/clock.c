@@ -100,7 +100,9 @@ static bool take_offset(struct text t, int64_t *ret_s)
     int sign = t.ptr[0] == '-' ? -1 : 1;
     t.ptr++;
     t.len--;
-    if (!take_number(&t, 2, 0, 23, ':', &hours) || !take_number(&t, 2, 0, 59, 0, &minutes))
+    /* Zones end at +14:00. The database, which reads the times of a list and of a merge patch
+     * itself, takes what is below 16:00. */
+    if (!take_number(&t, 2, 0, 15, ':', &hours) || !take_number(&t, 2, 0, 59, 0, &minutes))
         return false;
     *ret_s = (int64_t)sign * (hours * 3600 + minutes * 60);
     return true;

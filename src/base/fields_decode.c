@@ -547,12 +547,23 @@ static const struct param *find_param(const struct param *params, size_t n, cons
     return NULL;
 }
 
+static struct text find_in_caller(const struct field_source *source, const char *name)
+{
+    if (strcmp(name, "sent_by") == 0)
+        return source->sent_by;
+    if (strcmp(name, "as_device") == 0)
+        return source->as_device;
+    if (strcmp(name, "issued_at") == 0)
+        return source->issued_at;
+    return source->as_user;
+}
+
 static struct text find_outside_body(const struct field_source *source, const struct field *field)
 {
     const struct param *param = NULL;
 
     if (field->from == IN_CALLER)
-        return strcmp(field->name, "sent_by") == 0 ? source->sent_by : source->as_user;
+        return find_in_caller(source, field->name);
     if (field->from == IN_STREAM)
         return TEXT_ABSENT;
     if (field->from == IN_HEADER)

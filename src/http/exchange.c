@@ -11,6 +11,7 @@
 #include "http/gate.h"
 #include "http/reply.h"
 #include "http/router.h"
+#include "http/selection.h"
 #include "http/v4/v4.h"
 #include "ops/dispatch.h"
 
@@ -52,6 +53,7 @@ struct exchange {
 
     struct op op;
     int result;
+    const char *content_range; /* of the reply; or NULL */
 
     /* Of a streamed reply: memory of the piece that the client is taking, and, while the next one
      * is made there, of the one before. */
@@ -146,6 +148,7 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
     context->request_id = e->request_id;
     context->accept_encoding = e->gate.accept_encoding;
     context->rate = e->rate;
+    context->content_range = e->content_range;
     context->close |= atomic_load(&e->server->services->stopping);
     struct MHD_Response *response = reply_make(reply, context);
     if (!response)
@@ -340,6 +343,44 @@ static ssize_t read_stream(void *exchange, uint64_t position, char *ret, size_t 
     return (ssize_t)n;
 }
 
+/* ---- a file, or a part of it ---- */
+
+/* -1 with e->err filled when it has no such part. */
+static int answer_file(struct exchange *e, struct reply *reply, struct reply_context *context)
+{
+    struct file *file = &e->op.file;
+    const struct selecting request = {
+        .is_get = strcmp(e->method, "GET") == 0,
+        .accept_encoding = e->gate.accept_encoding,
+        .if_none_match = e->gate.if_none_match,
+        .if_range = e->gate.if_range,
+        .range = e->gate.range,
+    };
+    struct selection s = selection_make(&request, file);
+    const struct representation *as = &file->as[s.coding];
+    long long size = as->size;
+
+    if (s.status == MHD_HTTP_RANGE_NOT_SATISFIABLE) {
+        e->content_range = arena_printf(e->arena, "bytes */%lld", size);
+        return err_set(&e->err, ERR_RANGE_NOT_SATISFIABLE, "it has %lld bytes", size);
+    }
+    if (s.status == MHD_HTTP_PARTIAL_CONTENT)
+        e->content_range = arena_printf(
+            e->arena, "bytes %lld-%lld/%lld", (long long)s.position, (long long)s.end - 1, size);
+    file->coding = s.coding;
+    file->position = s.position;
+    file->end = s.end;
+    reply->status = s.status;
+    reply->read_size = (uint64_t)(s.end - s.position);
+    reply->coding = s.coding == CODING_GZIP ? "gzip" : NULL;
+    context->tag = as->etag;
+    context->digest = as->digest;
+    context->ranges = true;
+    context->etag = true;
+    context->if_none_match = e->gate.if_none_match;
+    return 0;
+}
+
 static bool has_list(const struct fields *fields)
 {
     for (const struct field *field = fields->list; field && field->kind; field++)
@@ -358,10 +399,13 @@ static enum MHD_Result answer(struct exchange *e)
         return answer_error(e, false);
     if ((reply.status == MHD_HTTP_CREATED || reply.status == MHD_HTTP_ACCEPTED) && e->op.found)
         reply.status = MHD_HTTP_OK;
+    context.tag = e->op.etag;
     if (operation->stream) {
         reply.content_type = operation->content_type;
         reply.read = read_stream;
         reply.reader = e;
+        if (operation->file && answer_file(e, &reply, &context) != 0)
+            return answer_error(e, false);
     } else if (e->op.stored_reply.len) {
         repeat_reply(e, &reply);
     } else if (operation->content_type) {
@@ -370,7 +414,6 @@ static enum MHD_Result answer(struct exchange *e)
     } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {
         return answer_error(e, false);
     }
-    context.tag = e->op.etag;
     if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out) &&
         !operation->stream) {
         context.etag = true;
@@ -565,6 +608,15 @@ static bool takes_body(const struct fields *fields)
     return false;
 }
 
+static struct text issued_at(struct exchange *e)
+{
+    char text[CLOCK_TEXT];
+
+    if (!caller_is_user(&e->op.caller))
+        return TEXT_ABSENT;
+    return arena_text(e->arena, clock_to_text(e->op.caller.issued_at_us, text));
+}
+
 static int decode(struct exchange *e)
 {
     const struct operation *operation = operation_of(e);
@@ -576,6 +628,8 @@ static int decode(struct exchange *e)
         .header = header_value,
         .context = e,
         .as_user = caller_is_user(&e->op.caller) ? e->op.caller.subject : TEXT_ABSENT,
+        .as_device = e->op.caller.device,
+        .issued_at = issued_at(e),
         .sent_by = e->op.caller.subject,
     };
 

@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #include "base/memory.h"
+#include "http/selection.h"
 
 /* ---- problem documents ---- */
 
@@ -49,21 +50,6 @@ char *reply_problem(const struct err *err, struct text request_id, bool is_write
 #define GZIP_FROM_BYTES 1024
 #define GZIP_WINDOW_BITS (15 + 16) /* 16: with gzip's head and tail */
 
-/* "gzip" as one of the codings, not with a weight of 0. */
-static bool accepts_gzip(struct text accept_encoding)
-{
-    while (text_present(accept_encoding)) {
-        struct text weight = text_cut(&accept_encoding, ',');
-        struct text coding = text_trim(text_cut(&weight, ';'));
-        if (!text_equal_nocase(coding, TEXT("gzip")))
-            continue;
-        weight = text_trim(text_present(weight) ? weight : TEXT(""));
-        bool refused = weight.len >= 3 && strspn(weight.ptr + 2, "0.") >= weight.len - 2;
-        return !refused;
-    }
-    return false;
-}
-
 /* The body in less room; false when it is not worth it. */
 static bool compress_body(struct reply *reply)
 {
@@ -93,7 +79,7 @@ static bool compress_body(struct reply *reply)
 
 /* ---- entity tags ---- */
 
-#define ETAG_BYTES 64
+#define ETAG_BYTES 80
 
 static void make_etag(const struct reply *reply, char ret[ETAG_BYTES])
 {
@@ -107,27 +93,10 @@ static void make_etag(const struct reply *reply, char ret[ETAG_BYTES])
     snprintf(ret + used, ETAG_BYTES - used, "\"");
 }
 
-/* By the weak comparison that If-None-Match asks for. */
-static bool matches(struct text if_none_match, const char *etag)
-{
-    struct text tag = text_of(etag[0] == 'W' ? etag + 2 : etag);
-
-    while (text_present(if_none_match)) {
-        struct text one = text_trim(text_cut(&if_none_match, ','));
-        if (one.len > 2 && memcmp(one.ptr, "W/", 2) == 0) {
-            one.ptr += 2;
-            one.len -= 2;
-        }
-        if (text_equal(one, TEXT("*")) || text_equal(one, tag))
-            return true;
-    }
-    return false;
-}
-
 /* ---- the response ---- */
 
 /* Of a body that is asked for bit by bit, where the reply is not in chunks. */
-#define READ_BYTES (16u << 10)
+#define READ_BYTES (64u << 10)
 
 struct heading {
     struct MHD_Response *response;
@@ -164,6 +133,9 @@ static void add_headers(struct heading *h, const struct reply *reply, const stru
     add_header(h, "X-Content-Type-Options", "nosniff");
     add_header(h, MHD_HTTP_HEADER_LOCATION, c->location);
     add_header(h, MHD_HTTP_HEADER_ALLOW, c->allow);
+    add_header(h, MHD_HTTP_HEADER_CONTENT_RANGE, c->content_range);
+    add_header(h, MHD_HTTP_HEADER_ACCEPT_RANGES, c->ranges ? "bytes" : NULL);
+    add_header(h, "Repr-Digest", c->digest.ptr);
     if (reply->status == MHD_HTTP_UNAUTHORIZED)
         add_header(h, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (c->replayed)
@@ -190,31 +162,32 @@ static struct MHD_Response *create_response(const struct reply *reply)
 {
     if (reply->read)
         return MHD_create_response_from_callback(
-            MHD_SIZE_UNKNOWN, READ_BYTES, reply->read, reply->reader, NULL);
+            reply->read_size ? reply->read_size : MHD_SIZE_UNKNOWN, READ_BYTES, reply->read,
+            reply->reader, NULL);
     return MHD_create_response_from_buffer(reply->body_size, reply->body, MHD_RESPMEM_MUST_FREE);
 }
 
 struct MHD_Response *reply_make(struct reply *reply, const struct reply_context *context)
 {
     char etag[ETAG_BYTES] = "";
-    bool compressed = false;
+    const char *coding = reply->coding;
 
     own_body(reply);
     if (text_present(context->tag))
         snprintf(etag, sizeof(etag), "%.*s", (int)context->tag.len, context->tag.ptr);
     else if (context->etag)
         make_etag(reply, etag);
-    if (context->etag) {
-        if (matches(context->if_none_match, etag)) {
-            reply->status = MHD_HTTP_NOT_MODIFIED;
-            reply->content_type = NULL;
-            reply->body_size = 0;
-        }
+    if (context->etag && matches_etag(context->if_none_match, text_of(etag))) {
+        reply->status = MHD_HTTP_NOT_MODIFIED;
+        reply->content_type = NULL;
+        reply->body_size = 0;
+        reply->read = NULL;
+        coding = NULL;
     }
     /* A strong tag names the very bytes: those that are compressed are others. */
     if (reply->body_size >= GZIP_FROM_BYTES && !text_present(context->tag) &&
-        accepts_gzip(context->accept_encoding))
-        compressed = compress_body(reply);
+        accepts_gzip(context->accept_encoding) && compress_body(reply))
+        coding = "gzip";
     struct heading h = {create_response(reply), false};
     if (!h.response) {
         free(TAKE(reply->body));
@@ -223,8 +196,8 @@ struct MHD_Response *reply_make(struct reply *reply, const struct reply_context 
     reply->body = NULL;
     add_headers(&h, reply, context);
     add_header(&h, MHD_HTTP_HEADER_ETAG, etag[0] ? etag : NULL);
-    add_header(&h, MHD_HTTP_HEADER_CONTENT_ENCODING, compressed ? "gzip" : NULL);
-    if (context->etag || compressed)
+    add_header(&h, MHD_HTTP_HEADER_CONTENT_ENCODING, coding);
+    if (context->etag || coding)
         add_header(&h, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
     if (!h.failed)
         return h.response;

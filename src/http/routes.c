@@ -61,12 +61,12 @@ static json_t *describe_route(const struct route *route)
         [OWN_AS_USER] = "as_user"};
 
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:o, s:o, s:o}", "method", method_text(route->method),
-        "path", route->path, "operation", route->operation->name, "scope", scope_text(route->scope),
-        "own", owns[route->own], "success", route->success, "audit", route->operation->audit,
-        "refuses", describe_refusals(route->operation), "in",
-        fields_describe(&route->operation->in, true), "out",
-        fields_describe(&route->operation->out, false));
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:o, s:o, s:o}", "method",
+        method_text(route->method), "path", route->path, "operation", route->operation->name,
+        "scope", scope_text(route->scope), "own", owns[route->own], "success", route->success,
+        "audit", route->operation->audit, "file", route->operation->file, "refuses",
+        describe_refusals(route->operation), "in", fields_describe(&route->operation->in, true),
+        "out", fields_describe(&route->operation->out, false));
 }
 
 json_t *routes_describe(void)

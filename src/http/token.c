@@ -284,11 +284,15 @@ static refusal read_claims(
     const struct tokens *tokens, const json_t *claims, struct token_facts *ret)
 {
     struct text subject = claim_text(claims, "sub");
+    struct text device = claim_text(claims, "device");
 
     if (!subject_is_valid(subject))
         return "sub";
     if (!scopes_parse(claim_text(claims, "scope"), &ret->scopes))
         return "scope";
+    if (json_object_get(claims, "device") &&
+        (!subject_is_valid(device) || ret->scopes != 1u << SCOPE_USER))
+        return "device";
     if (!claim_time(claims, "exp", &ret->expires_at_us) || ret->expires_at_us == 0)
         return "exp";
     if (!claim_time(claims, "nbf", &ret->not_before_us))
@@ -301,6 +305,9 @@ static refusal read_claims(
         return "aud";
     memcpy(ret->subject, subject.ptr, subject.len);
     ret->subject_len = subject.len;
+    if (text_present(device))
+        memcpy(ret->device, device.ptr, device.len);
+    ret->device_len = device.len;
     return NULL;
 }
 
@@ -392,6 +399,9 @@ int token_verify(
     }
     *ret = (struct caller){
         .subject = arena_text(arena, (struct text){facts.subject, facts.subject_len}),
+        .device = facts.device_len
+                      ? arena_text(arena, (struct text){facts.device, facts.device_len})
+                      : TEXT_ABSENT,
         .key_id = arena_text(arena, text_of(facts.key_id)),
         .scopes = facts.scopes,
         .issued_at_us = facts.issued_at_us,
@@ -401,6 +411,14 @@ int token_verify(
 }
 
 /* ---- signing ---- */
+
+struct token_claims {
+    struct text subject;
+    struct text scope;
+    struct text device; /* absent: any */
+    int64_t issued_at_s;
+    int64_t expires_in_s;
+};
 
 /* libjwt's texts are its own to free, with free. */
 static char *encode(const struct key *key, const char *claims)
@@ -417,18 +435,18 @@ static char *encode(const struct key *key, const char *claims)
 }
 
 static char *claims_text(
-    struct text subject,
-    struct text scope,
-    int64_t now_s,
-    int64_t expires_in_s,
-    const char *issuer,
-    const char *audience)
+    const struct token_claims *wanted, const char *issuer, const char *audience)
 {
     json_auto_t *claims = json_pack(
-        "{s:s%, s:s%, s:I, s:I, s:s*, s:s*}", "sub", subject.ptr, subject.len, "scope", scope.ptr,
-        scope.len, "iat", (json_int_t)now_s, "exp", (json_int_t)(now_s + expires_in_s), "iss",
+        "{s:s%, s:s%, s:I, s:I, s:s*, s:s*}", "sub", wanted->subject.ptr, wanted->subject.len,
+        "scope", wanted->scope.ptr, wanted->scope.len, "iat", (json_int_t)wanted->issued_at_s,
+        "exp", (json_int_t)(wanted->issued_at_s + wanted->expires_in_s), "iss",
         null_if_empty(issuer), "aud", null_if_empty(audience));
 
+    if (text_present(wanted->device) &&
+        json_object_set_new(
+            claims, "device", json_stringn(wanted->device.ptr, wanted->device.len)) != 0)
+        return NULL;
     return claims ? json_dumps(claims, JSON_COMPACT) : NULL;
 }
 
@@ -438,12 +456,9 @@ static int cannot_sign(char *why, size_t why_size, const char *reason)
     return -1;
 }
 
-static int sign_as_of(
+static int sign(
     struct keys *keys,
-    int64_t now_s,
-    struct text subject,
-    struct text scope,
-    int64_t expires_in_s,
+    const struct token_claims *wanted,
     const char *issuer,
     const char *audience,
     struct buf *ret,
@@ -455,17 +470,17 @@ static int sign_as_of(
 
     if (!key)
         return cannot_sign(why, why_size, "the key file has no HS256 key to sign with");
-    if (!subject_is_valid(subject))
+    if (!subject_is_valid(wanted->subject))
         return cannot_sign(
             why, why_size, "the subject must be 1 to 64 bytes of UTF-8 without control characters");
-    if (!scopes_parse(scope, &scopes))
+    if (!scopes_parse(wanted->scope, &scopes))
         return cannot_sign(
             why, why_size, "the scope must be known names, each once; `user` stands alone");
-    if (expires_in_s < 1 || expires_in_s > NUMERIC_DATE_MAX - now_s)
+    if (wanted->expires_in_s < 1 || wanted->expires_in_s > NUMERIC_DATE_MAX - wanted->issued_at_s)
         return cannot_sign(
             why, why_size, "the token must expire after now and before the year 10000");
 
-    mem_auto char *claims = claims_text(subject, scope, now_s, expires_in_s, issuer, audience);
+    mem_auto char *claims = claims_text(wanted, issuer, audience);
     mem_auto char *token = claims ? encode(key, claims) : NULL;
     if (!token || strlen(token) > TOKEN_MAX_BYTES)
         return cannot_sign(why, why_size, "the token cannot be made of these claims");
@@ -484,29 +499,40 @@ int token_sign(
     char *why,
     size_t why_size)
 {
-    return sign_as_of(
-        keys, clock_now_us() / USEC_PER_SEC, subject, scope, expires_in_s, issuer, audience, ret,
-        why, why_size);
+    const struct token_claims wanted = {
+        .subject = subject,
+        .scope = scope,
+        .issued_at_s = clock_now_us() / USEC_PER_SEC,
+        .expires_in_s = expires_in_s,
+    };
+
+    return sign(keys, &wanted, issuer, audience, ret, why, why_size);
 }
 
 int tokens_sign_user(
     struct tokens *tokens,
     struct text user,
+    struct text device,
+    int64_t issued_at_us,
     int64_t expires_in_s,
     struct buf *ret,
     int64_t *ret_expires_at_us)
 {
+    const struct token_claims wanted = {
+        .subject = user,
+        .scope = TEXT("user"),
+        .device = device,
+        .issued_at_s = issued_at_us / USEC_PER_SEC,
+        .expires_in_s = expires_in_s,
+    };
     uint64_t unused;
     char why[256];
     struct keys *keys = keys_of(tokens, &unused);
-    int64_t now_s = tokens->now_us() / USEC_PER_SEC;
-    int result = sign_as_of(
-        keys, now_s, user, TEXT("user"), expires_in_s, tokens->issuer, tokens->audience, ret, why,
-        sizeof(why));
+    int result = sign(keys, &wanted, tokens->issuer, tokens->audience, ret, why, sizeof(why));
 
     keys_unref(keys);
     if (result != 0)
         log_event(LOG_WARN, "token_not_signed", LOG_STR("why", why));
-    *ret_expires_at_us = (now_s + expires_in_s) * USEC_PER_SEC;
+    *ret_expires_at_us = (wanted.issued_at_s + expires_in_s) * USEC_PER_SEC;
     return result;
 }

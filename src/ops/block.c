@@ -88,23 +88,6 @@ const struct operation block_list = {
 
 /* ---- block_check ---- */
 
-struct block_check {
-    struct text user;
-    struct list peers;
-};
-
-static const struct field block_check_fields[] = {
-    FIELD_USER(struct block_check),
-    FIELD_TEXTS(
-        struct block_check,
-        peers,
-        .required = true,
-        .min = 1,
-        .max = PEERS_CHECKED_MAX,
-        .max_value_bytes = USER_ID_BYTES),
-    FIELD_END,
-};
-
 struct block_checked {
     struct text peer;
     bool blocked;
@@ -133,7 +116,7 @@ const struct operation block_check = {
     .name = "block_check",
     .lane = LANE_READER,
     .run = store_call_rows,
-    .in = FIELDS(block_check_fields, struct block_check),
+    .in = FIELDS(user_peers_fields, struct user_peers),
     .out = FIELDS(block_checks_fields, struct block_checks),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };

@@ -6,6 +6,7 @@
 struct user_export {
     struct text user;
     struct text cursor;
+    struct text as_user;
 };
 
 static const struct field user_export_fields[] = {
@@ -17,6 +18,7 @@ static const struct field user_export_fields[] = {
         .min = 1,
         .max = USER_ID_BYTES),
     FIELD_TEXT(struct user_export, cursor, .from = IN_STREAM),
+    FIELD_TEXT(struct user_export, as_user, .from = IN_CALLER),
     FIELD_END,
 };
 

@@ -37,6 +37,18 @@ int user_pair_check(struct op *op)
     return check_two_users(op, in->user, in->peer, "/peer");
 }
 
+const struct field user_peers_fields[] = {
+    FIELD_USER(struct user_peers),
+    FIELD_TEXTS(
+        struct user_peers,
+        peers,
+        .required = true,
+        .min = 1,
+        .max = PEERS_CHECKED_MAX,
+        .max_value_bytes = USER_ID_BYTES),
+    FIELD_END,
+};
+
 /* ---- friend_put ---- */
 
 /* What the user's own side of a friendship says. */
@@ -189,23 +201,6 @@ const struct operation friend_list = {
 
 static const char *const relations[] = {"none", "outgoing", "incoming", "mutual", "unknown", NULL};
 
-struct friend_check {
-    struct text user;
-    struct list peers;
-};
-
-static const struct field friend_check_fields[] = {
-    FIELD_USER(struct friend_check),
-    FIELD_TEXTS(
-        struct friend_check,
-        peers,
-        .required = true,
-        .min = 1,
-        .max = PEERS_CHECKED_MAX,
-        .max_value_bytes = USER_ID_BYTES),
-    FIELD_END,
-};
-
 struct friend_checked {
     struct text peer;
     struct text relation;
@@ -233,7 +228,7 @@ const struct operation friend_check = {
     .name = "friend_check",
     .lane = LANE_READER,
     .run = store_call_rows,
-    .in = FIELDS(friend_check_fields, struct friend_check),
+    .in = FIELDS(user_peers_fields, struct user_peers),
     .out = FIELDS(friend_checks_fields, struct friend_checks),
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };

@@ -245,6 +245,7 @@ static int message_send_run(struct op *op)
         .sent_by = op->caller.subject,
         .issued_at_s =
             caller_is_user(&op->caller) ? op->caller.issued_at_us / USEC_PER_SEC : SEND_BY_BACK_END,
+        .device = op->caller.device,
         .idempotency_key = in->idempotency_key,
         .caller = caller_of_keys(&op->caller, op->arena),
         .store_seconds = in->options.store_seconds,

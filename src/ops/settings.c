@@ -4,6 +4,7 @@
 #include "store/store.h"
 
 static const char *const messagings[] = {"anyone", "friends", NULL};
+static const char *const session_policies[] = {"many", "one_per_platform", "one", NULL};
 
 struct chat_settings {
     struct text if_match; /* of requests alone */
@@ -16,6 +17,8 @@ struct chat_settings {
     int64_t friends_per_user;
     int64_t blocks_per_user;
     int64_t friend_request_days;
+    struct text sessions;
+    int64_t sessions_limit;
     int64_t updated_at;
 };
 
@@ -29,6 +32,8 @@ static const struct field settings_fields[] = {
     FIELD_INT(struct chat_settings, friends_per_user),
     FIELD_INT(struct chat_settings, blocks_per_user),
     FIELD_INT(struct chat_settings, friend_request_days),
+    FIELD_TEXT(struct chat_settings, sessions, .one_of = session_policies),
+    FIELD_INT(struct chat_settings, sessions_limit),
     FIELD_TIME(struct chat_settings, updated_at),
     FIELD_END,
 };
@@ -53,6 +58,8 @@ static const struct field settings_patch_fields[] = {
     FIELD_INT(struct chat_settings, friends_per_user, .min = 1, .max = 10000),
     FIELD_INT(struct chat_settings, blocks_per_user, .min = 1, .max = 10000),
     FIELD_INT(struct chat_settings, friend_request_days, .min = 1, .max = 30),
+    FIELD_TEXT(struct chat_settings, sessions, .one_of = session_policies),
+    FIELD_INT(struct chat_settings, sessions_limit, .min = 1, .max = 100),
     FIELD_END,
 };
 

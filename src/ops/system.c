@@ -175,6 +175,9 @@ static void print_store(const struct services *s, struct buf *b)
         b, "duet_database_connects_total", "counter", "Connections made to the database.",
         (long long)atomic_load(&m->database_connects));
     print_number(
+        b, "duet_archives_waiting", "gauge", "Hours that are over and have no archive yet.",
+        (long long)atomic_load(&m->archives_waiting));
+    print_number(
         b, "duet_jobs_late", "gauge", "Scheduled jobs that are overdue or have failed.",
         (long long)atomic_load(&m->jobs_late));
     print_number(

@@ -412,11 +412,13 @@ const struct operation user_tag_list = {
 
 struct user_token_make {
     struct text user;
+    struct text device;
     int64_t expires_in_seconds;
 };
 
 static const struct field user_token_make_fields[] = {
     FIELD_USER(struct user_token_make),
+    FIELD_TEXT(struct user_token_make, device, .min = 1, .max = DEVICE_ID_BYTES),
     FIELD_INT(
         struct user_token_make,
         expires_in_seconds,
@@ -430,16 +432,18 @@ static const struct field user_token_make_fields[] = {
 
 struct user_token {
     struct text token;
+    int64_t issued_at;
     int64_t expires_at;
 };
 
 static const struct field user_token_fields[] = {
     FIELD_TEXT(struct user_token, token, .not_column = true),
+    FIELD_TIME(struct user_token, issued_at),
     FIELD_TIME(struct user_token, expires_at, .not_column = true),
     FIELD_END,
 };
 
-/* The database is asked only whether there is such a user. */
+/* The database is asked whether there is such a user, and from when on the token counts. */
 static int user_token_make_run(struct op *op)
 {
     const struct services *services = op->services;
@@ -450,7 +454,8 @@ static int user_token_make_run(struct op *op)
     if (store_call_one(op) != 0)
         return -1;
     if (services->sign_user_token(
-            services->signer, in->user, in->expires_in_seconds, &token, &out->expires_at) != 0)
+            services->signer, in->user, in->device, out->issued_at, in->expires_in_seconds, &token,
+            &out->expires_at) != 0)
         return err_plain(op->err, ERR_SIGNING_KEY_MISSING);
     out->token = arena_text(op->arena, buf_as_text(&token));
     return 0;

@@ -118,13 +118,14 @@ static const struct statement message_send_batch = {
            " from duet.message_send_batch(p_sender => $1, p_receiver => $2, p_nonce => $3,"
            " p_client_id => $4, p_elements => $5, p_custom_data => $6, p_push => $7,"
            " p_store_seconds => $8, p_options => $9, p_sent_by => $10, p_caller => $11,"
-           " p_idempotency_key => $12, p_request_hash => $13, p_issued_at => $14)",
+           " p_idempotency_key => $12, p_request_hash => $13, p_issued_at => $14,"
+           " p_device => $15)",
     .types =
         (const Oid[]){
             PG_INT8_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
             PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY,
-            PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_BYTEA_ARRAY, PG_INT8_ARRAY},
-    .n_types = 14,
+            PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY},
+    .n_types = 15,
 };
 
 #define GATHER(b, type, member)                                                                    \
@@ -151,15 +152,23 @@ static int64_t *make_nonces(const struct batch *b)
     return nonces;
 }
 
-/* Null as a whole where no user token asks, which is what most batches of a back-end are. */
-static void bind_issued_at(const struct batch *b, struct params *params)
+/* Null as a whole where no user token asks, which is what most batches of a back-end are; and so
+ * for tokens of devices. */
+static void bind_tokens(const struct batch *b, struct params *params)
 {
-    bool any = false;
+    bool of_users = false;
+    bool of_devices = false;
 
-    for (size_t i = 0; i < b->n; i++)
-        any |= b->sends[i]->issued_at_s != SEND_BY_BACK_END;
-    if (any)
+    for (size_t i = 0; i < b->n; i++) {
+        of_users |= b->sends[i]->issued_at_s != SEND_BY_BACK_END;
+        of_devices |= text_present(b->sends[i]->device);
+    }
+    if (of_users)
         params_i64_array(params, GATHER(b, int64_t, issued_at_s), b->n);
+    else
+        params_null(params);
+    if (of_devices)
+        params_text_array(params, GATHER(b, struct text, device), b->n, PG_TEXT);
     else
         params_null(params);
 }
@@ -180,7 +189,7 @@ static void bind(const struct batch *b, struct params *params)
     params_text_array(params, GATHER(b, struct text, caller), b->n, PG_TEXT);
     params_text_array(params, GATHER(b, struct text, idempotency_key), b->n, PG_TEXT);
     params_text_array(params, GATHER(b, struct text, request_hash), b->n, PG_BYTEA);
-    bind_issued_at(b, params);
+    bind_tokens(b, params);
 }
 
 static void read_message(const PGresult *result, int row, struct send *send)

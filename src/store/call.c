@@ -93,10 +93,12 @@ static void add_call(struct making *m, const struct operation *operation)
 {
     m->types[m->n++] = PG_TEXT;
     m->types[m->n++] = PG_TIMESTAMPTZ;
+    m->types[m->n++] = PG_TEXT;
     m->n_before = m->n;
     buf_printf(
         m->sql,
-        "select called.* from duet.caller_is_good(p_user => $1, p_issued_at => $2) as good, "
+        "select called.* from duet.caller_is_good(p_user => $1, p_issued_at => $2, p_device => $3)"
+        " as good, "
         "lateral duet.%s(",
         operation->name);
     if (operation->in.list)
@@ -170,7 +172,7 @@ static int check_columns(
     if (list && row_map_make(described, list->of, "", arena, &map, wrong) != 0)
         return -1;
     *wrong = "cursor";
-    if (operation->stream && PQfnumber(described, "cursor") < 0)
+    if (operation->stream && !operation->file && PQfnumber(described, "cursor") < 0)
         return -1;
     *wrong = "outcome";
     return PQfnumber(described, "outcome") >= 0 ? 0 : -1;
@@ -188,22 +190,47 @@ int statement_check(struct db *db, const struct statement *s, char *why, size_t 
     return -1;
 }
 
-int call_check(struct db *db, const struct call *call, char *why, size_t why_size)
+static void tell_wrong(const struct statement *s, const char *column, char *why, size_t why_size)
 {
-    const struct statement *s = &call->statement;
-    PGconn *conn = db_handle(db);
+    snprintf(
+        why, why_size,
+        "The database does not fit this program: duet.%s has no column %s of the right type.",
+        s->name, column);
+}
+
+int statement_check_rows(
+    struct db *db,
+    const struct statement *s,
+    const struct fields *fields,
+    char *why,
+    size_t why_size)
+{
+    struct row_map map;
     const char *wrong = NULL;
 
     if (statement_check(db, s, why, why_size) != 0)
         return -1;
-    db_result_auto *described = PQdescribePrepared(conn, "");
+    db_result_auto *described = PQdescribePrepared(db_handle(db), "");
+    struct arena *arena = arena_new();
+    int result = row_map_make(described, fields, "", arena, &map, &wrong);
+    if (result != 0)
+        tell_wrong(s, wrong, why, why_size);
+    arena_free(arena);
+    return result;
+}
+
+int call_check(struct db *db, const struct call *call, char *why, size_t why_size)
+{
+    const struct statement *s = &call->statement;
+    const char *wrong = NULL;
+
+    if (statement_check(db, s, why, why_size) != 0)
+        return -1;
+    db_result_auto *described = PQdescribePrepared(db_handle(db), "");
     struct arena *arena = arena_new();
     int result = check_columns(call->operation, described, arena, &wrong);
     if (result != 0)
-        snprintf(
-            why, why_size,
-            "The database does not fit this program: duet.%s has no column %s of the right type.",
-            s->name, wrong);
+        tell_wrong(s, wrong, why, why_size);
     arena_free(arena);
     return result;
 }
@@ -350,6 +377,7 @@ static void bind_call(struct params *params, const struct op *op)
 
     params_text(params, revocable ? op->caller.subject : TEXT_ABSENT);
     params_time(params, op->caller.issued_at_us);
+    params_text(params, op->caller.device);
     bind_fields(&b, &op->operation->in, op->in);
     if (op->operation->merge_patch)
         params_json(params, json_to_text(params->arena, op->body));
@@ -521,14 +549,10 @@ static int write_lines(
 
     if (row_map_make(result, out, "", scratch, &map, &wrong) != 0)
         return -1;
-    for (int row = 0; row < PQntuples(result); row++) {
-        memset(op->out, 0, out->size);
-        if (row_read(result, row, out, &map, scratch, op->out) != 0)
+    for (int row = 0; row < PQntuples(result); row++)
+        if (row_write_line(result, row, out, &map, scratch, ret) != 0)
             return -1;
-        fields_encode(out, op->out, ret);
-        buf_char(ret, '\n');
-    }
-    return ret->failed ? -1 : 0;
+    return 0;
 }
 
 int store_call_stream(struct op *op)

@@ -409,6 +409,11 @@ int db_begin(struct db *db, struct db_error *error)
     return command(db, "begin", error);
 }
 
+int db_begin_snapshot(struct db *db, struct db_error *error)
+{
+    return command(db, "begin isolation level repeatable read", error);
+}
+
 int db_commit(struct db *db, struct db_error *error)
 {
     return command(db, "commit", error);

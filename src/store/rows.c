@@ -273,3 +273,20 @@ int row_read(
 
     return read_fields(&r, fields, record);
 }
+
+int row_write_line(
+    const PGresult *result,
+    int row,
+    const struct fields *fields,
+    const struct row_map *map,
+    struct arena *arena,
+    struct buf *ret)
+{
+    void *record = arena_alloc(arena, fields->size);
+
+    if (row_read(result, row, fields, map, arena, record) != 0)
+        return -1;
+    fields_encode(fields, record, ret);
+    buf_char(ret, '\n');
+    return ret->failed ? -1 : 0;
+}

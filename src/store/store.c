@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "store/archive.h"
+#include "store/archiver.h"
 #include "store/batch.h"
 #include "store/call.h"
 #include "store/jobs.h"
@@ -29,6 +31,8 @@ struct store {
     struct readers *readers;
     struct jobs *jobs;
     struct notifier *notifier;
+    struct archiver *archiver;
+    const struct fields *archive_line;
 };
 
 /* ---- opening ---- */
@@ -119,7 +123,8 @@ static int check_version(struct db *db, char *why, size_t why_size)
 static int check_calls(struct store *store, struct db *db, char *why, size_t why_size)
 {
     if (batch_check(db, why, why_size) != 0 || jobs_check(db, why, why_size) != 0 ||
-        notifier_check(db, why, why_size) != 0)
+        notifier_check(db, why, why_size) != 0 || archive_check(db, why, why_size) != 0 ||
+        archiver_check(db, store->archive_line, why, why_size) != 0)
         return -1;
     if (request_check(db, why, why_size) != 0 || slices_check(db, why, why_size) != 0)
         return -1;
@@ -159,6 +164,7 @@ int store_open(
     struct metrics *borrows_metrics,
     const struct operation *const *operations,
     size_t n_operations,
+    const struct fields *borrows_archive_line,
     struct store **ret,
     char *why,
     size_t why_size)
@@ -172,6 +178,7 @@ int store_open(
         .statement_timeout_s = borrows->statement_timeout_s,
         .metrics = borrows_metrics,
     };
+    store->archive_line = borrows_archive_line;
     make_calls(store, operations, n_operations);
     if (check_database(store, borrows, why, why_size) != 0) {
         store_free(store);
@@ -181,8 +188,10 @@ int store_open(
     store->readers = readers_new(borrows, &store->config, borrows_metrics, store->by_index);
     store->jobs = jobs_new(borrows, &store->config, borrows_metrics);
     store->notifier = notifier_new(&store->config, borrows_metrics);
+    store->archiver = archiver_new(&store->config, borrows_metrics, store->archive_line);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0 ||
-        jobs_start(store->jobs) != 0 || notifier_start(store->notifier) != 0) {
+        jobs_start(store->jobs) != 0 || notifier_start(store->notifier) != 0 ||
+        archiver_start(store->archiver) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
         store_stop(store);
         store_free(store);
@@ -195,6 +204,8 @@ int store_open(
 
 void store_stop(struct store *store)
 {
+    if (store && store->archiver)
+        archiver_stop(store->archiver);
     if (store && store->notifier)
         notifier_stop(store->notifier);
     if (store && store->sender)
@@ -209,6 +220,7 @@ void store_free(struct store *store)
 {
     if (!store)
         return;
+    archiver_free(store->archiver);
     notifier_free(store->notifier);
     sender_free(store->sender);
     readers_free(store->readers);

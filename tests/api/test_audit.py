@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from support import text_message
-from support.contract import Contract, target_of
+from support.contract import Contract, first_example, target_of
 from support.server import run_duetd
 
 CONTRACT = Contract()
@@ -38,14 +38,6 @@ def audit(api, **filters):
     return reply.json["items"]
 
 
-def about(value, names):
-    if isinstance(value, dict):
-        return {name: about(item, names) for name, item in value.items()}
-    if isinstance(value, list):
-        return [about(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
-
-
 @pytest.fixture(name="call")
 def fixture_call(api, ann, bob):
     """Calls an operation as the first example of the OpenAPI file does, about two users of its own."""
@@ -53,22 +45,8 @@ def fixture_call(api, ann, bob):
     names = {"alice": ann, "bob": bob}
 
     def call(operation, token, request_id):
-        values = {
-            one["name"]: about(one["example"], names)
-            for one in operation.parameters
-            if one["in"] == "path"
-        }
-        if "id" in values and "/messages/" in operation.path:
-            values["id"] = message
-        body = None
-        if operation.body_schema is not None:
-            examples = operation.spec["requestBody"]["content"]["application/json"]["examples"]
-            body = about(next(iter(examples.values()))["value"], names)
-        headers = {"X-Request-Id": request_id}
-        for one in operation.parameters:
-            if one["in"] == "header" and "example" in one:
-                keyed = one["name"] == "Idempotency-Key"
-                headers[one["name"]] = fresh("key") if keyed else one["example"]
+        values, body, headers = first_example(operation, names, message)
+        headers["X-Request-Id"] = request_id
         target = target_of(operation, values)
         reply = api.request(operation.method, target, json=body, headers=headers, token=token)
         on_behalf_of = values.get("user")

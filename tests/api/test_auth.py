@@ -6,7 +6,7 @@ import time
 import pytest
 
 from support import text_message
-from support.contract import Contract, target_of
+from support.contract import Contract, first_example, target_of
 from support.database import unchanged
 
 CONTRACT = Contract()
@@ -29,45 +29,20 @@ PUBLIC = [one for one in CONTRACT.operations.values() if one.spec["x-scope"] == 
 each_guarded = pytest.mark.parametrize("operation", GUARDED, ids=lambda one: one.name)
 
 
-def about(value, names):
-    """An example of the OpenAPI file, about other users than alice and bob."""
-    if isinstance(value, dict):
-        return {name: about(item, names) for name, item in value.items()}
-    if isinstance(value, list):
-        return [about(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
-
-
 @pytest.fixture
 def call(api, ann, bob):
-    """Calls an operation as the OpenAPI file's first example does, about ann and bob. So a route that
-    is new is called too."""
+    """Calls an operation as the OpenAPI file's first example does, about ann and bob."""
     message = api.post("/v1/messages", text_message(ann, bob)).json["id"]
     names = {"alice": ann, "bob": bob}
 
     def call_as(operation, token):
-        values = {
-            one["name"]: about(one["example"], names)
-            for one in operation.parameters
-            if one["in"] == "path"
-        }
-        if operation.path.startswith("/v1/messages/") or "/messages/{id}" in operation.path:
-            values["id"] = message
+        values, body, headers = first_example(operation, names, message)
         if "notification" in values:
             values["notification"] = "999999999"  # none: a job would run beside other tests
-        body = None
-        if operation.body_schema is not None:
-            examples = operation.spec["requestBody"]["content"]["application/json"]["examples"]
-            body = about(next(iter(examples.values()))["value"], names)
         if operation.name == "message_send":
             body["client_id"] = secrets.token_hex(4)
         if operation.name == "notification_send":
             body["send_at"] = "2099-01-01T00:00:00Z"  # lest it runs beside other tests
-        headers = {
-            one["name"]: one["example"] if one["name"] != "Idempotency-Key" else secrets.token_hex(8)
-            for one in operation.parameters
-            if one["in"] == "header" and "example" in one
-        }
         target = target_of(operation, values)
         return api.request(operation.method, target, json=body, headers=headers, token=token)
 

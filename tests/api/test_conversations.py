@@ -6,6 +6,7 @@ import pytest
 
 from support import short, text_message
 from support.database import unchanged
+from support.mailbox import news
 
 
 @pytest.fixture
@@ -39,11 +40,6 @@ def unread(api, user):
 
 def read(api, user, peer, up_to):
     return api.put(f"/v1/users/{user}/conversations/{peer}/read", {"up_to": up_to})
-
-
-def news(api, user):
-    items = api.get(f"/v1/users/{user}/events").json["items"]
-    return [item for item in items if item["kind"] != "message"]
 
 
 # -- the list

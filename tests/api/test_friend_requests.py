@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from support.database import unchanged
+from support.mailbox import relation
 
 
 @pytest.fixture
@@ -27,11 +28,6 @@ def reject(api, user, peer):
 def pending(api, user, direction="incoming"):
     reply = api.get(f"/v1/users/{user}/friend-requests", params={"direction": direction})
     return reply.json["items"]
-
-
-def relation(api, user, peer):
-    reply = api.post(f"/v1/users/{user}/friends/check", {"peers": [peer]})
-    return reply.json["items"][0]["relation"]
 
 
 def expire(db, user, peer):

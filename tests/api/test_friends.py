@@ -8,6 +8,7 @@ import pytest
 from support import short
 from support.client import quoted
 from support.database import unchanged
+from support.mailbox import relation
 
 SIDE = {"remark": "Bobby", "groups": ["home", "work"], "custom": {"met": "Leeds"}}
 
@@ -20,11 +21,6 @@ def befriend(api, user, peer, **body):
     reply = api.put(link(user, peer), body)
     assert reply.status in (200, 201), reply
     return reply.json
-
-
-def relation(api, user, peer):
-    reply = api.post(f"/v1/users/{user}/friends/check", {"peers": [peer]})
-    return reply.json["items"][0]["relation"]
 
 
 def make_groups(api, user, *names):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from support import text_message
+
 CASE = {"reason": "Case 4711"}
 
 
@@ -9,6 +11,19 @@ def test_a_user_is_put_under_a_hold(api, ann):
     reply = api.put(f"/v1/users/{ann}/hold", CASE)
     assert (reply.status, reply.json["user"], reply.json["reason"]) == (201, ann, "Case 4711")
     assert api.get(f"/v1/users/{ann}/hold").json == reply.json
+
+
+def test_a_user_does_not_see_that_there_is_a_hold(api, ann, bob):
+    def entries(caller):
+        lines = caller.get(f"/v1/users/{ann}/export").lines
+        return [line["kind"] for line in lines if line["type"] == "entry"]
+
+    message = api.post("/v1/messages", text_message(bob, ann)).json
+    api.delete(f"/v1/users/{ann}/messages/{message['id']}")
+    before = entries(api.as_user(ann))
+    api.put(f"/v1/users/{ann}/hold", CASE)
+    assert entries(api) == ["message", "message_deleted"]
+    assert entries(api.as_user(ann)) == before == ["message_deleted"]
 
 
 def test_a_hold_can_get_another_reason(api, ann):

@@ -6,6 +6,7 @@ import pytest
 
 JOBS = {
     "contact_trim",
+    "device_purge",
     "erasure_continue",
     "friend_request_purge",
     "held_purge",

@@ -7,6 +7,7 @@ import pytest
 
 from support import short, text_message
 from support.database import unchanged
+from support.mailbox import history, news
 
 TEXT = [{"type": "text", "text": "new"}]
 
@@ -23,16 +24,6 @@ def late(db):
     before = db.execute("select recall_seconds from duet.setting").fetchone()[0]
     yield lambda: db.execute("update duet.setting set recall_seconds = 0")
     db.execute("update duet.setting set recall_seconds = %s", [before])
-
-
-def history(api, user):
-    return api.get(f"/v1/users/{user}/messages").json["items"]
-
-
-def news(api, user):
-    """What the user's devices learn of besides new messages."""
-    items = api.get(f"/v1/users/{user}/events").json["items"]
-    return [item for item in items if item["kind"] != "message"]
 
 
 # -- editing

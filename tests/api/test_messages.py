@@ -7,6 +7,7 @@ import pytest
 
 from support import short, text_message
 from support.database import unchanged
+from support.mailbox import history
 
 EVERY_ELEMENT = [
     {"type": "text", "text": "Tea at four?\nOr five 🫖"},
@@ -49,10 +50,6 @@ LEAST_OF_EACH = [
     {"type": "video", "url": "u"},
     {"type": "custom", "data": "d"},
 ]
-
-
-def history(api, user):
-    return api.get(f"/v1/users/{user}/messages").json["items"]
 
 
 def key():

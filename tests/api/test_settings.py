@@ -17,6 +17,8 @@ DEFAULTS = {
     "friends_per_user": 3000,
     "blocks_per_user": 1000,
     "friend_request_days": 7,
+    "sessions": "many",
+    "sessions_limit": 20,
 }
 ANY = {"If-Match": "*"}
 
@@ -143,6 +145,9 @@ def test_if_none_match_holds_until_a_change(api):
         ({"friends_per_user": 10001}, "/friends_per_user"),
         ({"blocks_per_user": 0}, "/blocks_per_user"),
         ({"friend_request_days": 31}, "/friend_request_days"),
+        ({"sessions": "two"}, "/sessions"),
+        ({"sessions_limit": 0}, "/sessions_limit"),
+        ({"sessions_limit": 101}, "/sessions_limit"),
         ({"version": 1}, "/version"),
         ({"updated_at": "2026-01-01T00:00:00Z"}, "/updated_at"),
     ],

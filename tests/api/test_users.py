@@ -200,6 +200,7 @@ def test_custom_fields_have_limits(api, db, accepted, refused):
     with unchanged(db):
         reply = api.put(f"/v1/users/{name}", {"custom": refused})
     assert (reply.status, reply.code) == (400, "invalid_request")
+    assert reply.pointers
     assert all(pointer.startswith("/custom") for pointer in reply.pointers)
 
 
@@ -510,8 +511,15 @@ def test_a_mute_outlasts_a_new_profile(api, ann):
     assert api.put(f"/v1/users/{ann}", {}).json["muted_until"] == "2099-01-01T00:00:00.000Z"
 
 
+def test_a_time_may_be_told_in_any_zone(api, ann):
+    for offset, told in (("+14:00", "10:00"), ("-12:00", "12:00"), ("-15:59", "15:59")):
+        reply = api.patch(f"/v1/users/{ann}/mute", {"until": f"2099-01-01T00:00:00{offset}"})
+        assert reply.status == 200, reply
+        assert reply.json["muted_until"][11:16] == told
+
+
 def test_user_mute_refuses_what_is_no_time(api, ann, db):
-    for until in ("soon", "infinity", 17, "2026-02-30T00:00:00Z"):
+    for until in ("soon", "infinity", 17, "2026-02-30T00:00:00Z", "2099-01-01T00:00:00+16:00"):
         with unchanged(db):
             reply = api.patch(f"/v1/users/{ann}/mute", {"until": until})
         assert (reply.status, reply.pointers) == (400, ["/until"])

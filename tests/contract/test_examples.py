@@ -3,8 +3,10 @@ are valid by their own schema."""
 
 import json
 
+import psycopg
 import pytest
 
+from support.archives import close_hour, hour_before, name_of
 from support.contract import Contract, target_of
 
 CONTRACT = Contract()
@@ -34,7 +36,7 @@ def replies():
 
 
 @pytest.fixture(scope="module")
-def world(api):
+def world(api, cluster):
     """What the examples speak of: alice, bob, and a message between them."""
     for name in ("alice", "bob"):
         assert api.put(f"/v1/users/{name}", {"nick": name.title()}).status in (200, 201)
@@ -46,7 +48,11 @@ def world(api):
     erasure = api.delete("/v1/users/frank")
     assert erasure.status == 200
     assert api.put("/v1/users/bob/hold", {"reason": "Case 4711"}).status in (200, 201)
+    hour = hour_before(2)
+    with psycopg.connect(cluster.url(), autocommit=True) as db:
+        close_hour(api, db, hour)
     return {
+        "archive_get": {"hour": name_of(hour)},
         "id": sent.json["id"],  # the example's own id names a message elsewhere
         "message_find": {"key": history.json["items"][0]["key"]},
         "user_delete": {"user": "erin"},  # the others want to go on with alice
@@ -82,6 +88,9 @@ def relate(api):
 def test_an_example_request_succeeds(api, world, operation, name, body):
     if operation.spec["tags"] == ["relations"]:
         relate(api)
+    if operation.spec["tags"] == ["devices"]:
+        device = api.put("/v1/users/alice/devices/phone-1", {"platform": "web"})
+        assert device.status in (200, 201)
     values = {
         parameter["name"]: parameter["example"]
         for parameter in operation.parameters

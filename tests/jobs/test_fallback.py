@@ -4,6 +4,7 @@ import time
 
 import psycopg
 
+from support.database import n_waiting
 from support.server import run_duetd
 
 
@@ -18,13 +19,6 @@ def last_runs(connection):
 
 def jobs_of(connection):
     return {name for name, in connection.execute("select name from duet.job").fetchall()}
-
-
-def wait_for(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.2)
 
 
 def forget_runs(connection):
@@ -50,7 +44,7 @@ def test_on_a_fresh_database_pg_cron_runs_every_job_within_two_minutes(
     def all_ran():
         return all("last_run" in job for job in api.get("/v1/jobs").json["items"])
 
-    wait_for(all_ran, 130)
+    server.wait_until(all_ran, 130, "a run of every job")
     jobs = api.get("/v1/jobs").json["items"]
     assert {job["last_run"]["done_by"] for job in jobs} == {"pg_cron"}
     assert {job["last_run"]["error"] for job in jobs} == {None}
@@ -73,7 +67,7 @@ def test_without_pg_cron_duetd_runs_every_job(start_cluster, start_server, clien
             DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
         )
         everybody = {job: "duetd" for job in jobs_of(connection)}
-        wait_for(lambda: last_runs(connection) == everybody, 20)
+        server.wait_until(lambda: last_runs(connection) == everybody, 20, "a run of every job")
         api = client_of(server)
         server.wait_until(
             lambda: "\nduet_jobs_late 0\n" in api.get("/metrics", token=None).text,
@@ -89,9 +83,11 @@ def test_of_several_servers_one_does_a_job(start_cluster, start_server):
         connection.execute("update cron.job set active = false")
         forget_runs(connection)
         for _ in range(3):
-            start_server(DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1)
+            server = start_server(
+                DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
+            )
         everybody = {job: "duetd" for job in jobs_of(connection)}
-        wait_for(lambda: last_runs(connection) == everybody, 20)
+        server.wait_until(lambda: last_runs(connection) == everybody, 20, "a run of every job")
         counts = connection.execute(
             "select job, count(*) from duet.job_run where job <> 'erasure_continue' group by job"
         ).fetchall()
@@ -115,12 +111,7 @@ def test_a_server_stops_in_time_while_a_job_runs(start_cluster, start_server):
         server = start_server(
             DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
         )
-        wait_for(
-            lambda: connection.execute(
-                "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-            ).fetchone()[0],
-            20,
-        )
+        server.wait_until(lambda: n_waiting(connection), 20, "a job that waits")
         begun = time.monotonic()
         server.stop()
         assert time.monotonic() - begun < 12

@@ -13,6 +13,7 @@ import pytest
 
 from support import text_message
 from support.client import Api
+from support.database import deadlocks
 
 CLIENTS = 8
 ROUNDS = int(os.environ.get("TEST_ROUNDS", "4"))
@@ -137,13 +138,6 @@ def work(world, api, barrier):
     barrier.wait()
     for _ in range(CALLS):
         random.choice(calls)(api, *random.choice(world.pairs))
-
-
-def deadlocks(connection):
-    connection.execute("select pg_stat_force_next_flush()")
-    return connection.execute(
-        "select deadlocks from pg_stat_database where datname = current_database()"
-    ).fetchone()[0]
 
 
 @pytest.mark.parametrize("n_users", [2, 4])

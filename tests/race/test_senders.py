@@ -10,6 +10,7 @@ import pytest
 
 from support import text_message
 from support.client import Api
+from support.database import deadlocks
 from support.journal import Journal
 from support.load import Load, assert_clean
 
@@ -103,13 +104,6 @@ def test_one_client_id_between_different_users_means_different_messages(at_once,
         assert reply.status == 201, reply
         journal.acked(body["text"], reply.json["id"])
     assert_clean(db, journal)
-
-
-def deadlocks(connection):
-    connection.execute("select pg_stat_force_next_flush()")
-    return connection.execute(
-        "select deadlocks from pg_stat_database where datname = current_database()"
-    ).fetchone()[0]
 
 
 @pytest.mark.parametrize("n_users", [2, 3, 20])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -213,3 +214,34 @@ def target_of(operation, values):
             value = values[name]
             query[name] = str(value).lower() if isinstance(value, bool) else value
     return path + ("?" + urllib.parse.urlencode(query) if query else "")
+
+
+def about(value, names):
+    """An example of the OpenAPI file, about other users than alice and bob."""
+    if isinstance(value, dict):
+        return {name: about(item, names) for name, item in value.items()}
+    if isinstance(value, list):
+        return [about(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def first_example(operation, names, message):
+    """What the OpenAPI file's first example of an operation asks for, about users of these names and
+    this message: values of its path, body, headers. So a route that is new is called too."""
+    values = {
+        one["name"]: about(one["example"], names)
+        for one in operation.parameters
+        if one["in"] == "path"
+    }
+    if "id" in values and "/messages/" in operation.path:
+        values["id"] = message
+    body = None
+    if operation.body_schema is not None:
+        examples = operation.spec["requestBody"]["content"]["application/json"]["examples"]
+        body = about(next(iter(examples.values()))["value"], names)
+    headers = {
+        one["name"]: secrets.token_hex(8) if one["name"] == "Idempotency-Key" else one["example"]
+        for one in operation.parameters
+        if one["in"] == "header" and "example" in one
+    }
+    return values, body, headers
