@@ -97,9 +97,12 @@ def api(v4_server, contract):
 
 
 @pytest.fixture
-def world(v4, api, v4_of, start_server, v4_settings, db):
+def world(v4, api, v4_of, start_server, v4_settings, db, request):
     import test_vectors  # pylint: disable=import-outside-toplevel
 
     one = World(v4, api, test_vectors.THEN + test_vectors.SHIFT, db)
+    request.addfinalizer(
+        lambda: db.execute("update duet.setting set friends_per_user = default, blocks_per_user = default")
+    )
     one.own_server = lambda settings: v4_of(start_server(env={**v4_settings, **settings}))
     return one

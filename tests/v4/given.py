@@ -6,7 +6,13 @@ import re
 REPEATED = {"rate"}
 # Members that differ from run to run, where the vector does not say so.
 _TIME = {"MsgTime": "unix seconds", "Timestamp": "unix seconds"}
+_SEQUENCE = {"CurrentSequence": "number", "CurruentSequence": "number", "StandardSequence": "number",
+             "CustomSequence": "number", "AddBlackTimeStamp": "unix seconds"}
 DYNAMIC = {
+    **{name: _SEQUENCE for name in (
+        "friend_get", "friend_get_unchanged", "black_list_get", "group_add_names_only",
+        "group_add_with_friends", "group_delete", "group_get", "group_get_with_friends",
+        "group_get_sdk_shapes")},
     "get_list": _TIME,
     "get_list_marks": {**_TIME, "TimeStamp": "number", "StartIndex": "number", "CompleteFlag": "number"},
     "search_contact_group": _TIME,
@@ -31,10 +37,11 @@ class World:
     def __init__(self, v4, api, then, db):
         self.v4 = v4
         self.database = db.execute
+        self.made = set()
         self.api = api
         self.then = then
 
-    NAMES = ("alice", "bob", "carol", "dave", "news", "mallory", "erin", "frank", "nobody")
+    NAMES = ("alice", "bob", "carol", "dave", "news", "mallory", "erin", "frank", "grace", "nobody")
 
     def make_accounts(self, vector):
         """Those that the vector names, as new as if nothing had been."""
@@ -42,8 +49,43 @@ class World:
         for name in self.NAMES:
             if re.search(rf"\b{name}\b", text):
                 self.api.delete(f"/v1/users/{name}")
+                self.made.add(name)
                 if name != "nobody":
                     assert self.api.put(f"/v1/users/{name}", {}).status == 201
+
+    def there(self, name):
+        return name in self.made and name != "nobody"
+
+    def device(self, user, platform, **more):
+        reply = self.api.put(f"/v1/users/{user}/devices/{platform}-1", {"platform": platform, **more})
+        assert reply.status in (200, 201), reply
+
+    def online(self, user):
+        """With a stream that is open for a while, as one that waits has it."""
+        self.device(user, "web")
+        self.database(
+            "insert into duet.stream (owner, device_id, stream_id, opened_at, open_until)"
+            " select user_no, 'web-1', 1, now(), now() + interval '1 hour'"
+            " from duet.app_user where user_id = %s", [user])
+
+    def reachable(self, user, platform="ios"):
+        self.device(user, platform, push={"vendor": "apple", "token": "t"})
+
+    def setting(self, **values):
+        """Until the end of the test."""
+        for name, value in values.items():
+            self.database(f"update duet.setting set {name} = %s", [value])
+
+    def friend(self, user, peer, both=True, **side):
+        body = {"one_way": not both, **side}
+        assert self.api.put(f"/v1/users/{user}/friends/{peer}", body).status in (200, 201)
+
+    def group(self, *names):
+        for name in names:
+            assert self.api.put(f"/v1/users/alice/friend-groups/{name}").status in (200, 201)
+
+    def block(self, user, peer):
+        assert self.api.put(f"/v1/users/{user}/blocks/{peer}").status in (200, 201)
 
     def message(self, sender, receiver, seq, random, seconds, text):
         """One of the past, `seconds` after the vectors' day began."""
@@ -181,7 +223,124 @@ def muted(world):
                 {"Set_Account": "mallory", "C2CmsgNospeakingTime": 4294967295})
 
 
+def policies(world):
+    world.api.patch("/v1/users/carol", {"friend_policy": "approval"})
+    world.api.patch("/v1/users/dave", {"friend_policy": "nobody"})
+
+
+def blocked(world):
+    world.block("alice", "erin")
+    world.block("frank", "alice")
+
+
+def room_for_one_friend(world):
+    world.setting(friends_per_user=1)
+
+
+def bob_is_a_friend(world):
+    world.friend("alice", "bob")
+
+
+def all_groups(world):
+    bob_is_a_friend(world)
+    world.group(*(f"g{i}" for i in range(32)))
+
+
+def friends(world):
+    world.friend("alice", "bob")
+    world.friend("alice", "carol")
+
+
+def relations(world):
+    world.friend("alice", "bob")
+    if world.there("carol"):
+        world.friend("alice", "carol", both=False)
+    if world.there("dave"):
+        world.friend("dave", "alice", both=False)
+
+
+def blocks(world):
+    for pair in (("alice", "bob"), ("bob", "alice"), ("alice", "carol"), ("dave", "alice")):
+        if world.there(pair[0]) and world.there(pair[1]):
+            world.block(*pair)
+
+
+def details(world):
+    world.group("School", "Chess")
+    custom = {"im_add_source": "AddSource_Type_Web", "Test": "y"}
+    world.friend("alice", "bob", remark="Bob B.", groups=["School", "Chess"], custom=custom)
+    if world.there("carol"):
+        world.friend("alice", "carol", custom={"im_add_source": "AddSource_Type_Old"})
+    world.api.patch("/v1/users/bob", {"nick": "Bob", "custom": {"Test": "green"}})
+
+
+def details_of_two(world):
+    world.api.put("/v1/users/carol", {})
+    details(world)
+
+
+def frank_blocked(world):
+    world.block("alice", "frank")
+
+
+def room_for_one_block(world):
+    world.setting(blocks_per_user=1)
+    world.block("alice", "bob")
+
+
+def erin_blocked(world):
+    world.block("alice", "erin")
+
+
+def two_blocked(world):
+    erin_blocked(world)
+    frank_blocked(world)
+
+
+def grouped(world):
+    world.api.put("/v1/users/carol", {})
+    world.group("School", "Chess")
+    world.friend("alice", "bob", groups=["School"])
+    world.friend("alice", "carol", groups=["Chess"])
+
+
+def on_devices(world):
+    world.online("bob")
+    world.reachable("carol")
+
+
+def on_devices_in_detail(world):
+    world.online("bob")
+    world.reachable("bob", "ios")
+
+
 SET_UP = {
+    "friend_add_pending": policies,
+    "friend_add_blocked": blocked,
+    "friend_import_full_list": room_for_one_friend,
+    "friend_update": bob_is_a_friend,
+    "friend_update_groups_full": all_groups,
+    "friend_delete_both": friends,
+    "friend_delete_all": friends,
+    "friend_check_both": relations,
+    "friend_check_single": relations,
+    "friend_check_one_fails": relations,
+    "friend_get": details,
+    "friend_get_unchanged": details_of_two,
+    "friend_get_list": details,
+    "black_list_add": frank_blocked,
+    "black_list_add_full": room_for_one_block,
+    "black_list_delete": erin_blocked,
+    "black_list_get": two_blocked,
+    "black_list_check_both": blocks,
+    "black_list_check_single": blocks,
+    "group_add_with_friends": bob_is_a_friend,
+    "group_delete": grouped,
+    "group_get": grouped,
+    "group_get_with_friends": grouped,
+    "group_get_sdk_shapes": grouped,
+    "query_online_status": on_devices,
+    "query_online_status_detail": on_devices_in_detail,
     "portrait_get": profiles,
     "portrait_get_one_fails": profiles,
     "getnospeaking": muted,
@@ -212,6 +371,15 @@ SET_UP = {
     "get_c2c_unread_msg_num_peers": five_unread,
     "get_c2c_unread_msg_num_peer_missing": five_unread,
 }
+
+
+def as_last_read(world, request):
+    answer = world.v4.ok("sns/friend_get", {"From_Account": "alice", "StartIndex": 0})
+    return {**request, **{name: answer[name] for name in ("StandardSequence", "CustomSequence")}}
+
+
+# Requests that hold what an earlier answer has told.
+REQUESTS = {"friend_get_unchanged": as_last_read}
 
 
 def set_up(name, world):

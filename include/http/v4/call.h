@@ -78,6 +78,9 @@ struct v4_ask {
     struct param path[3];
     struct param query[8];
     json_t *body; /* taken */
+    struct text idempotency_key;
+    struct text if_match;
+    struct text as_user; /* what this user wants, not the administrator: wishes of others bind it */
     bool takes_errors;
 };
 
@@ -93,8 +96,18 @@ struct v4_each {
     const struct operation *operation;
     void (*ask)(struct v4_call *c, const json_t *item, struct v4_ask *ret);
     void (*take)(struct v4_call *c, const json_t *item);
+    /* Where the first went well, a second operation is asked before `take`; it may pass as well. */
+    const struct operation *then;
+    void (*then_ask)(struct v4_call *c, const json_t *item, struct v4_ask *ret);
     v4_next *done;
     size_t i;
+};
+
+/* Pages of a list of /v1 up to its end, as one array in c->listed. */
+struct v4_listing {
+    const struct operation *operation;
+    struct text user;
+    v4_next *done;
 };
 
 struct v4_call {
@@ -116,6 +129,8 @@ struct v4_call {
     bool takes_errors;
     v4_next *next;
     struct v4_each each;
+    struct v4_listing listing;
+    json_t *listed;
     atomic_int turn;
 };
 
@@ -123,6 +138,7 @@ struct v4_call {
 void v4_ask(
     struct v4_call *c, const struct operation *operation, const struct v4_ask *ask, v4_next *next);
 void v4_for_each(struct v4_call *c, const struct v4_each *each);
+void v4_list_all(struct v4_call *c, const struct v4_listing *listing);
 
 /* The reply of the step, borrowed until the next one; NULL when it has none. */
 const json_t *v4_reply(struct v4_call *c);

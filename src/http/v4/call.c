@@ -100,6 +100,15 @@ static size_t index_of(const struct operation *operation)
     return 0;
 }
 
+static struct text header_of(void *ask, const char *name)
+{
+    const struct v4_ask *a = ask;
+
+    if (strcmp(name, "Idempotency-Key") == 0)
+        return a->idempotency_key;
+    return strcmp(name, "If-Match") == 0 ? a->if_match : TEXT_ABSENT;
+}
+
 static int decode_step(struct v4_call *c, const struct v4_ask *ask)
 {
     struct op *step = &c->step;
@@ -118,6 +127,9 @@ static int decode_step(struct v4_call *c, const struct v4_ask *ask)
         .n_path = n_path,
         .query = query,
         .n_query = n_query,
+        .header = header_of,
+        .context = (void *)ask,
+        .as_user = ask->as_user,
         .sent_by = step->caller.subject,
         .body = step->body,
         .inner = true,
@@ -214,6 +226,20 @@ static void take_of_each(struct v4_call *c)
         next_of_each(c);
 }
 
+static bool is_asked(const struct v4_ask *ask);
+
+static void first_of_each(struct v4_call *c)
+{
+    struct v4_ask ask = {.takes_errors = true};
+
+    if (c->step_err.code == ERR_NONE && c->each.then)
+        c->each.then_ask(c, json_array_get(c->each.items, c->each.i - 1), &ask);
+    if (is_asked(&ask))
+        v4_ask(c, c->each.then, &ask, take_of_each);
+    else
+        take_of_each(c);
+}
+
 static bool is_asked(const struct v4_ask *ask)
 {
     return ask->body || text_present(ask->path[0].name) || text_present(ask->query[0].name);
@@ -227,7 +253,7 @@ static void next_of_each(struct v4_call *c)
         if (c->failed)
             return;
         if (is_asked(&ask)) {
-            v4_ask(c, c->each.operation, &ask, take_of_each);
+            v4_ask(c, c->each.operation, &ask, first_of_each);
             return;
         }
     }
@@ -242,6 +268,35 @@ void v4_for_each(struct v4_call *c, const struct v4_each *each)
     next_of_each(c);
 }
 
+/* ---- lists ---- */
+
+static void ask_page(struct v4_call *c, struct text cursor, v4_next *next)
+{
+    const struct v4_ask ask = {
+        .path = {V4_PARAM("user", c->listing.user)},
+        .query = {V4_PARAM("limit", TEXT("200")), V4_PARAM("cursor", cursor)}};
+
+    v4_ask(c, c->listing.operation, &ask, next);
+}
+
+static void take_page(struct v4_call *c)
+{
+    struct text cursor = v4_text_in(v4_reply(c), "next_cursor");
+
+    json_array_extend(c->listed, json_object_get(v4_reply(c), "items"));
+    if (text_present(cursor))
+        ask_page(c, arena_text(c->op->arena, cursor), take_page);
+    else
+        c->listing.done(c);
+}
+
+void v4_list_all(struct v4_call *c, const struct v4_listing *listing)
+{
+    c->listing = *listing;
+    c->listed = v4_owned(c, json_array());
+    ask_page(c, TEXT_ABSENT, take_page);
+}
+
 /* ---- results ---- */
 
 const json_t *v4_reply(struct v4_call *c)
@@ -249,7 +304,12 @@ const json_t *v4_reply(struct v4_call *c)
     const struct operation *operation = c->step.operation;
     buf_auto b = BUF(ANSWER_BYTES_MAX);
 
-    if (!c->step_reply && operation->out.list && c->step_err.code == ERR_NONE) {
+    if (c->step_reply || !operation->out.list || c->step_err.code != ERR_NONE)
+        return c->step_reply;
+    if (text_present(c->step.stored_reply)) {
+        buf_text(&b, c->step.stored_reply);
+        c->step_reply = json_loadb(b.ptr, b.len, 0, NULL);
+    } else {
         fields_encode(&operation->out, c->step.out, &b);
         c->step_reply = b.failed ? NULL : json_loadb(b.ptr, b.len, 0, NULL);
     }
