@@ -106,7 +106,9 @@ grant execute on function
     duet.user_put,
     duet.user_resolve,
     duet.user_tag_delete,
+    duet.user_tag_change,
     duet.user_tag_list,
+    duet.user_tag_query,
     duet.user_tag_put,
     duet.user_token_make
 to duet_server;

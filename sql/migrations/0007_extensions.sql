@@ -50,3 +50,11 @@ comment on table duet.message_extension is
 comment on column duet.message_extension.version is 'One more with each write.';
 comment on column duet.message_extension.cleared is 'The version of the write that last removed all of them; 0: none did.';
 comment on column duet.message_extension.pairs is 'For each name an array of the value and the version of its last write.';
+
+-- ---- what notifications aim at ----
+
+alter table duet.setting
+    add column attributes text[] not null default '{}'
+        constraint setting_attributes_number check (cardinality(attributes) <= 10);
+comment on column duet.setting.attributes is
+    'What the app calls attribute 0, 1, …: a user who has the tag "#1=Kiel" has the value Kiel of attribute 1.';

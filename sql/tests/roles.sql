@@ -114,7 +114,9 @@ select results_eq(
           'user_put',
           'user_resolve',
           'user_tag_delete',
+          'user_tag_change',
           'user_tag_list',
+          'user_tag_query',
           'user_tag_put',
           'user_token_make'
       ]) order by 1$$,

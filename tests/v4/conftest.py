@@ -102,7 +102,7 @@ def world(v4, api, v4_of, start_server, v4_settings, db, request):
 
     one = World(v4, api, test_vectors.THEN + test_vectors.SHIFT, db)
     request.addfinalizer(
-        lambda: db.execute("update duet.setting set friends_per_user = default, blocks_per_user = default")
+        lambda: db.execute("update duet.setting set friends_per_user = default, blocks_per_user = default, attributes = default")
     )
     one.own_server = lambda settings: v4_of(start_server(env={**v4_settings, **settings}))
     return one

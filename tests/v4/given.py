@@ -271,11 +271,17 @@ def details(world):
     world.friend("alice", "bob", remark="Bob B.", groups=["School", "Chess"], custom=custom)
     if world.there("carol"):
         world.friend("alice", "carol", custom={"im_add_source": "AddSource_Type_Old"})
+    for i, peer in enumerate(("bob", "carol")):
+        world.database(
+            "update duet.contact set friend_since = to_timestamp(%s) from duet.app_user as o, duet.app_user as p"
+            " where owner = o.user_no and peer = p.user_no and o.user_id = 'alice' and p.user_id = %s",
+            [world.then + i, peer])
     world.api.patch("/v1/users/bob", {"nick": "Bob", "custom": {"Test": "green"}})
 
 
 def details_of_two(world):
     world.api.put("/v1/users/carol", {})
+    world.made.add("carol")
     details(world)
 
 
@@ -314,7 +320,52 @@ def on_devices_in_detail(world):
     world.reachable("bob", "ios")
 
 
+def may_push(world):
+    """No push has been before, and attributes have names."""
+    world.database("delete from duet.notification")
+    world.database("delete from duet.request_key")
+    world.setting(attributes=["sex", "city", "level"])
+
+
+def pushed(world):
+    may_push(world)
+    world.v4.ok("all_member_push/im_push", {
+        "MsgRandom": 1, "MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {"Text": "x"}}]})
+
+
+def pushed_all_day(world):
+    pushed(world)
+    world.database(
+        "insert into duet.notification (sender, created_by, audience, kind, options, store_seconds, elements, state,"
+        " due_at, send_at, created_at)"
+        " select sender, created_by, audience, kind, options, store_seconds, elements, 'finished', due_at, send_at,"
+        " now() - interval '1 hour' from duet.notification, generate_series(1, 100)")
+    world.database("delete from duet.notification where created_at > now() - interval '1 minute'")
+
+
+def attributed(world):
+    may_push(world)
+    world.v4.ok("all_member_push/im_set_attr", {
+        "UserAttrs": [{"To_Account": "alice", "Attrs": {"sex": "f", "city": "Kiel"}}]})
+
+
+def tagged(world):
+    world.v4.ok("all_member_push/im_add_tag", {
+        "UserTags": [{"To_Account": "alice", "Tags": ["red", "blue"]}, {"To_Account": "bob", "Tags": ["red"]}]})
+
+
 SET_UP = {
+    **{name: may_push for name in (
+        "im_push_all", "im_push_tags", "im_push_attrs", "im_push_nulls", "im_push_mixed", "im_push_same_tag",
+        "im_set_attr", "im_set_attr_bad_name", "im_set_attr_go_shape", "im_set_attr_number_value",
+        "im_get_attr_name", "im_remove_attr_bad_name")},
+    "im_push_too_soon": pushed,
+    "im_push_day_limit": pushed_all_day,
+    "im_get_attr": attributed,
+    "im_remove_attr": attributed,
+    "im_get_tag": tagged,
+    "im_remove_tag": tagged,
+    "im_remove_all_tags": tagged,
     "friend_add_pending": policies,
     "friend_add_blocked": blocked,
     "friend_import_full_list": room_for_one_friend,

@@ -18,6 +18,7 @@ SHIFT = int(time.time()) // 3600 * 3600 - 2 * 3600 - THEN
 
 # Vectors that another one contradicts, or that ask for what is not there, with what we answer instead.
 CHOSEN = {
+    "im_get_attr_name_not_admin": 60010,
     "sendmsg_not_admin": 60010,  # as common-errors has it: the front door answers before the service
 }
 SKIPPED = {
@@ -27,12 +28,26 @@ SKIPPED = {
 # What a vector shows and its notes call unconfirmed, as we have it.
 ALTERED = {
     # The contents of a recalled message are gone.
-    "admin_getroammsg_page2": lambda answer: answer["MsgList"][0].update(MsgBody=[]),
+    "admin_getroammsg_page2": lambda answer, actual: answer["MsgList"][0].update(MsgBody=[]),
     # The first character is mark 0.
-    "search_contact_group": lambda answer: answer["ContactResultItem"][0].update(StandardMark="1"),
-    "get_contact_group": lambda answer: answer["ContactItem"][0].update(StandardMark="1"),
-    "get_list_marks": lambda answer: answer["SessionItem"][0].update(StandardMark="1"),
+    "search_contact_group": lambda answer, actual: answer["ContactResultItem"][0].update(StandardMark="1"),
+    "get_contact_group": lambda answer, actual: answer["ContactItem"][0].update(StandardMark="1"),
+    "get_list_marks": lambda answer, actual: answer["SessionItem"][0].update(StandardMark="1"),
 }
+
+def numbers(answer, actual):
+    """Each day's numbers are texts; what they are is not the vector's to say."""
+    assert actual["Result"], actual
+    for day in actual["Result"]:
+        assert day.keys() == answer["Result"][0].keys()
+        assert all(isinstance(value, str) for value in day.values()), day
+        assert re.fullmatch(r"\d{8}", day["Date"])
+    answer["Result"] = actual["Result"]
+
+
+ALTERED["getappinfo"] = numbers
+# It calls no webhooks.
+ALTERED["get_ip_list"] = lambda answer, actual: answer.update(IPList=[])
 
 WORDING = {"ErrorInfo", "ResultInfo", "ErrorDisplay"}
 
@@ -57,6 +72,8 @@ PLACEHOLDERS = {
 }
 LISTS = {
     "<501 names>": [f"name{i}" for i in range(501)],
+    "<101 names>": [f"name{i}" for i in range(101)],
+    "<101 entries>": [{"To_Account": f"name{i}", "Tags": ["t"]} for i in range(101)],
     "<31 keys>": [f"{i}_{i}_{THEN}" for i in range(31)],
 }
 
@@ -153,6 +170,6 @@ def test_the_server_answers_as_published(vector, v4, api, world):
     expected = vector["response"]
     if vector["id"] in CHOSEN:
         expected = {"ErrorCode": CHOSEN[vector["id"]]}
-    ALTERED.get(vector["id"], lambda answer: None)(expected)
+    ALTERED.get(vector["id"], lambda answer, actual: None)(expected, answer)
     dynamic = {**vector.get("dynamic", {}), **given.DYNAMIC.get(vector["id"], {})}
     check(expected, answer, dynamic)
