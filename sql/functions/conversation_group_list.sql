@@ -24,7 +24,7 @@ begin
     end if;
 
     return query
-    select 'ok', g.name, g.number::bigint, g.created_at
+    select 'ok', g.name, g.number, g.created_at
     from conversation_group as g
     where g.owner = v_owner
     order by g.number;

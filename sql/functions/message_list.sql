@@ -5,7 +5,7 @@
 -- whose id is null. A peer nobody knows has an empty history. Who was deleted has no id in
 -- "from" and "to".
 --
--- outcome  ok | user_unknown | cursor_invalid
+-- outcome  ok | user_unknown | cursor_invalid | message_unknown (p_before)
 -- retry    safe: reads only
 -- locks    none
 -- indexes  app_user_user_id_key, those of message_page, app_user_pkey, contact_pkey
@@ -83,8 +83,18 @@ begin
         v_beyond_seq := split_part(p_cursor, '.', 1)::bigint;
         v_beyond_at := to_timestamp(split_part(p_cursor, '.', 2)::bigint / 1e6);
     elsif p_before_receiver <> 0 then
-        v_beyond_seq := case when v_owner = p_before_receiver then p_before_receiver_seq else p_before_sender_seq end;
-        v_beyond_at := p_before_sent_at;
+        select m.seq, m.sent_at into v_beyond_seq, v_beyond_at
+        from message_entry as m
+        where m.owner = v_owner
+          and m.seq = case when v_owner = p_before_receiver then p_before_receiver_seq else p_before_sender_seq end
+          and m.sent_at = p_before_sent_at
+          and (m.id_receiver, m.id_receiver_seq, m.id_sender, m.id_sender_seq, m.id_nonce)
+              = (p_before_receiver, p_before_receiver_seq, p_before_sender, p_before_sender_seq, p_before_nonce);
+        if not found then
+            outcome := 'message_unknown';
+            return next;
+            return;
+        end if;
     end if;
 
     if p_peer is not null then

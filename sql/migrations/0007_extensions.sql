@@ -6,7 +6,7 @@ create table duet.conversation_group (
     owner bigint not null,
     name text collate "C" not null
         constraint conversation_group_name_length check (octet_length(name) between 1 and 64),
-    number integer not null,
+    number bigint not null,
     created_at timestamptz not null,
     constraint conversation_group_pkey primary key (owner, name),
     constraint conversation_group_number_key unique (owner, number)

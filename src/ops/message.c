@@ -386,5 +386,7 @@ const struct operation message_list = {
     .run = store_call_rows,
     .in = FIELDS(message_list_fields, struct message_list),
     .out = FIELDS(message_page_fields, struct message_page),
-    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
+    .refuses =
+        (const enum err_code[]){
+            ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_MESSAGE_UNKNOWN, ERR_NONE},
 };

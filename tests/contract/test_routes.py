@@ -212,7 +212,7 @@ def test_scope_and_what_a_user_token_may_do_agree(routes, operation):
 # Told by `sent_by` of the message itself, so that the audit does not slow sending.
 TOLD_ELSEWHERE = {"message_send"}
 # With a list that is too long for an address.
-READ_BY_POST = {"friend_check", "block_check", "presence_list"}
+READ_BY_POST = {"friend_check", "block_check", "presence_list", "user_tag_query"}
 
 
 @each_operation

@@ -338,7 +338,7 @@ def pushed_all_day(world):
     world.database(
         "insert into duet.notification (sender, created_by, audience, kind, options, store_seconds, elements, state,"
         " due_at, send_at, created_at)"
-        " select sender, created_by, audience, kind, options, store_seconds, elements, 'finished', due_at, send_at,"
+        " select sender, created_by, audience, kind, options, store_seconds, elements, 'done', due_at, send_at,"
         " now() - interval '1 hour' from duet.notification, generate_series(1, 100)")
     world.database("delete from duet.notification where created_at > now() - interval '1 minute'")
 
