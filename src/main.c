@@ -186,7 +186,7 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(
-            &p->settings, s->metrics, s->services.operations, n_routes, &message_fields,
+            &p->settings, s->metrics, s->services.operations, n_routes, &message_line_fields,
             &s->services.store, p->why, sizeof(p->why)) != 0)
         return -1;
     return server_start(

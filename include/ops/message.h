@@ -25,6 +25,8 @@ struct message {
 
 extern const struct field message_list_of_fields[];
 extern const struct fields message_fields;
+/* A message as a line of an archive. */
+extern const struct fields message_line_fields;
 
 struct message_push {
     struct text title;

@@ -597,6 +597,8 @@ static struct text header_value(void *exchange, const char *name)
     /* The headers that are fields of operations. */
     if (strcmp(name, "Idempotency-Key") == 0)
         return e->gate.idempotency_key;
+    if (strcmp(name, "Host") == 0)
+        return e->gate.host;
     return strcmp(name, "If-Match") == 0 ? e->gate.if_match : TEXT_ABSENT;
 }
 

@@ -13,6 +13,7 @@ const struct route routes[] = {
 #undef ROUTE
     /* The second face, whose commands are in src/http/v4/commands.def. */
     {METHOD_POST, "/v4/{service}/{command}", &v4_call, SCOPE_USERSIG, OWN_NONE, 200},
+    {METHOD_GET, "/v4/files/{file}", &v4_file, SCOPE_USERSIG, OWN_NONE, 200},
 };
 
 const size_t n_routes = sizeof(routes) / sizeof(routes[0]);

@@ -369,6 +369,14 @@ static const struct field history_message_list[] = {
 static const struct fields history_message_fields =
     FIELDS(history_message_list, struct history_message);
 
+static const struct field message_line_list[] = {
+    MESSAGE_MEMBERS
+    FIELD_TEXT(struct history_message, key),
+    FIELD_END,
+};
+
+const struct fields message_line_fields = FIELDS(message_line_list, struct history_message);
+
 struct message_page {
     struct list items;
     struct text next_cursor;

@@ -1,6 +1,9 @@
 """What the vectors take for granted: their `given` in words, and what those before them have done."""
 
+import datetime
 import re
+
+from support.archives import close_hour, hour_before, open_again, send_at
 
 # Vectors that are sent twice, and held to the second answer.
 REPEATED = {"rate"}
@@ -8,7 +11,11 @@ REPEATED = {"rate"}
 _TIME = {"MsgTime": "unix seconds", "Timestamp": "unix seconds"}
 _SEQUENCE = {"CurrentSequence": "number", "CurruentSequence": "number", "StandardSequence": "number",
              "CustomSequence": "number", "AddBlackTimeStamp": "unix seconds"}
+_FILE = {"URL": "^http://.*/v4/files/[0-9]{10}[.]gz[?]", "FileMD5": "^[0-9a-f]{32}$", "GzipMD5": "^[0-9a-f]{32}$",
+         "ExpireTime": "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$", "FileSize": "number",
+         "GzipSize": "number"}
 DYNAMIC = {
+    "get_history": _FILE,
     **{name: _SEQUENCE for name in (
         "friend_get", "friend_get_unchanged", "black_list_get", "group_add_names_only",
         "group_add_with_friends", "group_delete", "group_get", "group_get_with_friends",
@@ -37,6 +44,7 @@ class World:
     def __init__(self, v4, api, then, db):
         self.v4 = v4
         self.database = db.execute
+        self.connection = db
         self.made = set()
         self.api = api
         self.then = then
@@ -354,7 +362,20 @@ def tagged(world):
         "UserTags": [{"To_Account": "alice", "Tags": ["red", "blue"]}, {"To_Account": "bob", "Tags": ["red"]}]})
 
 
+def hour_told(hour):
+    """As get_history wants it, in China time."""
+    return (hour + datetime.timedelta(hours=8)).strftime("%Y%m%d%H")
+
+
+def closed_hour(world):
+    hour = hour_before(3)
+    open_again(world.connection, hour)
+    send_at(world.connection, hour, [("alice", "bob")], ["Tea at four?"])
+    close_hour(world.api, world.connection, hour)
+
+
 SET_UP = {
+    "get_history": closed_hour,
     **{name: may_push for name in (
         "im_push_all", "im_push_tags", "im_push_attrs", "im_push_nulls", "im_push_mixed", "im_push_same_tag",
         "im_set_attr", "im_set_attr_bad_name", "im_set_attr_go_shape", "im_set_attr_number_value",
@@ -430,7 +451,11 @@ def as_last_read(world, request):
 
 
 # Requests that hold what an earlier answer has told.
-REQUESTS = {"friend_get_unchanged": as_last_read}
+REQUESTS = {
+    "friend_get_unchanged": as_last_read,
+    "get_history": lambda world, request: {**request, "MsgTime": hour_told(hour_before(3))},
+    "get_history_not_ready": lambda world, request: {**request, "MsgTime": hour_told(hour_before(0))},
+}
 
 
 def set_up(name, world):

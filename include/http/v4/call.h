@@ -114,6 +114,7 @@ struct v4_call {
     struct op *op; /* that of the request */
     const struct v4_command *command;
     const json_t *request; /* checked by the table */
+    struct text host;      /* by which the client knows the server */
     json_t *answer;        /* the members beside those of the envelope */
     const char *info;      /* ErrorInfo of a success; NULL: "" */
     const char *status;    /* ActionStatus where it is neither OK nor FAIL */
@@ -122,6 +123,7 @@ struct v4_call {
     /* The step: what was asked, and what came of it. */
     struct op step;
     struct err step_err; /* code ERR_NONE: it went well */
+    struct arena *piece; /* of v4_more */
     json_t *step_reply;  /* as /v1 would answer; see v4_reply */
 
     bool pending;
@@ -137,6 +139,8 @@ struct v4_call {
 /* Only the last thing a function does. `next` may look at c->step_err when `takes_errors` is set. */
 void v4_ask(
     struct v4_call *c, const struct operation *operation, const struct v4_ask *ask, v4_next *next);
+/* The step again, where its operation gives its reply in pieces: op->raw until the next one. */
+void v4_more(struct v4_call *c, v4_next *next);
 void v4_for_each(struct v4_call *c, const struct v4_each *each);
 void v4_list_all(struct v4_call *c, const struct v4_listing *listing);
 

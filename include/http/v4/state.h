@@ -13,6 +13,9 @@ void v4_vouch(struct v4 *v4, const struct caller *caller);
 /* Somebody's signatures were made void. */
 void v4_forget(struct v4 *v4, struct text identifier);
 
+/* What signatures of this app are made with. */
+struct text v4_key(const struct v4 *v4);
+
 extern const struct operation
 #define ROUTE(method, path, name, scope, own, success) name,
 #include "../../../src/http/routes.def"

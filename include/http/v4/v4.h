@@ -34,8 +34,8 @@ int v4_authenticate(
     struct caller *ret,
     struct err *err);
 
-/* The one operation behind all commands. */
-extern const struct operation v4_call;
+/* The one operation behind all commands, and the one that serves what get_history links to. */
+extern const struct operation v4_call, v4_file;
 
 /* The answer to what failed; malloced. */
 char *v4_error_body(const struct err *err);

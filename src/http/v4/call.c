@@ -172,6 +172,18 @@ void v4_ask(
     decode_step(c, ask);
 }
 
+void v4_more(struct v4_call *c, v4_next *next)
+{
+    arena_free(c->piece);
+    c->piece = arena_new();
+    c->step.arena = c->piece;
+    c->step.raw = TEXT_ABSENT;
+    c->step.more = false;
+    c->takes_errors = false;
+    c->next = next;
+    c->pending = true;
+}
+
 static void take_step(struct v4_call *c)
 {
     c->op->database_us += c->step.database_us;
@@ -360,6 +372,7 @@ static void release_call(void *call)
 
     json_decref(c->answer);
     json_decref(c->step_reply);
+    arena_free(c->piece);
 }
 
 static void begin(struct v4_call *c)
@@ -428,6 +441,7 @@ static int v4_call_decode(struct op *op, const struct field_source *source, stru
     if (!c->command)
         return err_set(op->err, ERR_ROUTE_UNKNOWN, "there is no such command here");
     op->command = arena_printf(op->arena, "%s/%s", c->command->service, c->command->name);
+    c->host = source->header(source->context, "Host");
     c->answer = json_object();
     arena_defer(op->arena, release_call, c);
     return parse(c, body);
