@@ -19,10 +19,11 @@
 enum {
     REQUEST_BYTES = 4096,
     ANSWER_BYTES = 256 * 1024, /* the longest page with room to spare */
-    PATH_BYTES = 128,
+    PATH_BYTES = 1024,
     TOKEN_BYTES = 2048,
     TEXT_BYTES = 200,
     CLIENT_ID_DIGITS = 18,
+    RANDOM_DIGITS = 9,
     MAX_CONNECTIONS = 10000,
     EVENTS = 512,
     STATUSES = 600,
@@ -33,10 +34,10 @@ enum target {
     TARGET_SEND,
     TARGET_HEALTHZ,
     TARGET_HISTORY,
-    TARGET_PATH,
+    TARGET_PATH, TARGET_V4,
 };
 
-static const char *const target_names[] = {"send", "healthz", "history", "path"};
+static const char *const target_names[] = {"send", "healthz", "history", "path", "v4"};
 
 struct connection {
     int fd;
@@ -61,7 +62,7 @@ struct load {
     /* One buffer serves all connections: a request is in the socket before the next is patched. */
     char request[REQUEST_BYTES];
     size_t request_len;
-    size_t from_at, to_at, client_id_at; /* 0: not in this request */
+    size_t from_at, to_at, client_id_at, random_at; /* 0: not in this request */
 
     struct connection *connections;
     uint64_t n_connections;
@@ -138,7 +139,7 @@ static void make_request(struct load *load, const struct options *options)
         (void)snprintf(
             path, sizeof(path), "/v1/users/%s######/messages?limit=%d", options->prefix,
             HISTORY_LIMIT);
-    if (load->target == TARGET_PATH)
+    if (load->target == TARGET_PATH || load->target == TARGET_V4)
         (void)snprintf(path, sizeof(path), "%s", options->path);
     if (load->target == TARGET_SEND) {
         (void)snprintf(path, sizeof(path), "/v1/messages");
@@ -148,11 +149,17 @@ static void make_request(struct load *load, const struct options *options)
             options->client_id ? ",\"client_id\":\"!!!!!!!!!!!!!!!!!!\"" : "",
             options->policy ? ",\"options\":{\"enforce_policy\":true}" : "", text);
     }
+    if (load->target == TARGET_V4)
+        (void)snprintf(
+            body, sizeof(body),
+            "{\"From_Account\":\"%s######\",\"To_Account\":\"%s@@@@@@\",\"MsgRandom\":1$$$$$$$$$,"
+            "\"MsgBody\":[{\"MsgType\":\"TIMTextElem\",\"MsgContent\":{\"Text\":\"%s\"}}]}",
+            options->prefix, options->prefix, text);
     length = snprintf(
         load->request, sizeof(load->request), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
-        load->target == TARGET_SEND ? "POST" : "GET", path, *token ? "Authorization: Bearer " : "",
+        *body ? "POST" : "GET", path, *token ? "Authorization: Bearer " : "",
         token, *token ? "\r\n" : "");
-    if (load->target == TARGET_SEND)
+    if (*body)
         length += snprintf(
             load->request + length, sizeof(load->request) - (size_t)length,
             "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
@@ -164,6 +171,7 @@ static void make_request(struct load *load, const struct options *options)
     load->from_at = place_of(load, "######");
     load->to_at = place_of(load, "@@@@@@");
     load->client_id_at = place_of(load, "!!!!!!!!!!!!!!!!!!");
+    load->random_at = place_of(load, "$$$$$$$$$");
 }
 
 static void patch_request(struct load *load)
@@ -185,6 +193,10 @@ static void patch_request(struct load *load)
         patch_digits(load->request + load->to_at, MEASURE_USER_DIGITS, to);
     if (load->client_id_at)
         patch_digits(load->request + load->client_id_at, CLIENT_ID_DIGITS, load->next_client_id++);
+    if (load->random_at)
+        patch_digits(
+            load->request + load->random_at, RANDOM_DIGITS,
+            load->next_client_id++ % UINT64_C(1000000000));
 }
 
 static void send_request(struct load *load, struct connection *connection, uint64_t now_ns)
@@ -342,7 +354,7 @@ static enum target parse_target(const char *name)
         if (strcmp(name, target_names[i]) == 0)
             return (enum target)i;
     }
-    measure_die("--target", "wants send, healthz, history or path");
+    measure_die("--target", "wants send, healthz, history, path or v4");
 }
 
 static void read_options(struct load *load, struct options *options, char **arguments)

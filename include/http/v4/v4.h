@@ -27,7 +27,7 @@ bool v4_claims(struct text target);
 
 /* Who asks, by the UserSig of the query: an administrator, or -1. Looks at no database. */
 int v4_authenticate(
-    const struct v4 *v4,
+    struct v4 *v4,
     const struct match *match,
     struct text address,
     struct arena *arena,

@@ -219,6 +219,9 @@ static json_t *element_in(const struct element_type *type, const json_t *content
         json_decref(element);
         return NULL;
     }
+    /* Most are one text. */
+    if (type->members == text_members && json_object_size(content) == 1)
+        return element;
     json_t *back = content_out(type, element);
     if (!json_equal(back, content))
         json_object_set(element, "original", (json_t *)content);
