@@ -37,7 +37,10 @@ class V4:
         connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
         try:
             sent = {"Content-Type": "application/json", **(headers or {})}
-            connection.request("POST", f"/v4/{path}?{text.removeprefix('?')}", data, sent)
+            try:
+                connection.request("POST", f"/v4/{path}?{text.removeprefix('?')}", data, sent)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused before all of it was sent: the answer may be there already
             response = connection.getresponse()
             return response.status, response.headers, response.read()
         finally:

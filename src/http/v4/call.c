@@ -1,5 +1,6 @@
 #include "http/v4/call.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -141,10 +142,24 @@ static int decode_step(struct v4_call *c, const struct v4_ask *ask)
 
 static void step_done(struct op *step, int result);
 
+/* The table of commands says which operations a command calls; besides them only what looks after
+ * the administrator. */
+static bool is_told(const struct v4_call *c, const struct operation *operation)
+{
+    struct text rest = text_of(c->command->operations);
+
+    while (text_present(rest))
+        if (text_equal(text_cut(&rest, ' '), text_of(operation->name)))
+            return true;
+    return operation == &user_get || operation == &user_put;
+}
+
 void v4_ask(
     struct v4_call *c, const struct operation *operation, const struct v4_ask *ask, v4_next *next)
 {
     struct op *op = c->op;
+
+    assert(is_told(c, operation));
 
     json_decref(c->step_reply);
     c->step_reply = NULL;
