@@ -5,6 +5,8 @@
 -- whose id is null. A peer nobody knows has an empty history. Who was deleted has no id in
 -- "from" and "to".
 --
+-- With p_verbose each row has the message's key (message_key), and whether the receiver has read it.
+--
 -- outcome  ok | user_unknown | cursor_invalid | message_unknown (p_before)
 -- retry    safe: reads only
 -- locks    none
@@ -23,7 +25,8 @@ create or replace function duet.message_list(
     p_before_sender bigint default 0,
     p_before_sender_seq bigint default 0,
     p_before_sent_at timestamptz default null,
-    p_before_nonce bigint default 0
+    p_before_nonce bigint default 0,
+    p_verbose boolean default false
 )
 returns table (
     outcome text,
@@ -46,7 +49,7 @@ returns table (
     state text,
     edited_at timestamptz,
     key text,
-    read boolean,
+    read text,
     cursor text
 )
 language plpgsql stable security definer
@@ -110,18 +113,18 @@ begin
         s.user_id, r.user_id, e.kind, e.elements, e.custom_data,
         e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), s.user_no is null, e.state,
         e.edited_at,
-        message_key(e.client_id, e.id_receiver_seq, e.id_nonce, e.sent_at),
-        -- What was imported has numbers newer than its time.
-        coalesce(
+        case when p_verbose then message_key(e.client_id, e.id_receiver_seq, e.id_nonce, e.sent_at) end,
+        case when p_verbose then coalesce(
+            -- What was imported has numbers newer than its time.
             case when e.options & 32 <> 0 then e.sent_at <= c.read_at else e.id_receiver_seq <= c.read_seq end, false
-        ),
+        )::text end,
         e.seq || '.' || (extract(epoch from e.sent_at) * 1000000)::bigint
     from message_page(
         v_owner, v_peer, v_since, v_until, v_newest_first, v_beyond_seq, v_beyond_at, p_limit, p_now
     ) with ordinality as e
     left join app_user as s on s.user_no = e.id_sender
     left join app_user as r on r.user_no = e.id_receiver
-    left join contact as c on c.owner = e.id_receiver and c.peer = e.id_sender
+    left join contact as c on p_verbose and c.owner = e.id_receiver and c.peer = e.id_sender
     order by e.ordinality;
 
     if not found then

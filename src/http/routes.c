@@ -1,5 +1,4 @@
 #include "http/route.h"
-
 #include "http/v4/v4.h"
 
 #define ROUTE(method, path, name, scope, own, success) extern const struct operation name;

@@ -10,22 +10,18 @@ static const char *const kinds[] = {"chat", "system", "custom_system", NULL};
 static const char *const states[] = {"sent", "recalled", NULL};
 
 #define MESSAGE_MEMBERS                                                                            \
-    FIELD_MESSAGE_ID(struct message, id), \
-    FIELD_TEXT(struct message, from), \
-    FIELD_TEXT(struct message, to), \
-    FIELD_TEXT(struct message, kind, .one_of = kinds), \
-    FIELD_RAW(struct message, elements, .variants = element_types), \
-    FIELD_TEXT(struct message, custom_data), \
-    FIELD_TIME(struct message, sent_at), \
-    FIELD_TEXT(struct message, sent_by), \
-    FIELD_OBJECT( \
-        struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields), \
-    FIELD_TEXT(struct message, state, .one_of = states), \
-    FIELD_TIME(struct message, edited_at),
+    FIELD_MESSAGE_ID(struct message, id), FIELD_TEXT(struct message, from),                        \
+        FIELD_TEXT(struct message, to), FIELD_TEXT(struct message, kind, .one_of = kinds),         \
+        FIELD_RAW(struct message, elements, .variants = element_types),                            \
+        FIELD_TEXT(struct message, custom_data), FIELD_TIME(struct message, sent_at),              \
+        FIELD_TEXT(struct message, sent_by),                                                       \
+        FIELD_OBJECT(                                                                              \
+            struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields),  \
+        FIELD_TEXT(struct message, state, .one_of = states),                                       \
+        FIELD_TIME(struct message, edited_at),
 
 const struct field message_list_of_fields[] = {
-    MESSAGE_MEMBERS
-    FIELD_END,
+    MESSAGE_MEMBERS FIELD_END,
 };
 
 const struct fields message_fields = FIELDS(message_list_of_fields, struct message);
@@ -152,9 +148,8 @@ static int message_send_check(struct op *op)
 
 static struct text push_text(struct op *op, const struct message_push *push)
 {
-    bool any =
-        text_present(push->title) || text_present(push->body) || text_present(push->extension) ||
-        push->vendor;
+    bool any = text_present(push->title) || text_present(push->body) ||
+               text_present(push->extension) || push->vendor;
 
     if (!any)
         return TEXT_ABSENT;
@@ -333,6 +328,7 @@ struct message_list {
     int64_t until;
     struct text order;
     struct message_id before;
+    bool verbose;
     struct text cursor;
     int64_t limit;
 };
@@ -347,22 +343,22 @@ static const struct field message_list_fields[] = {
     FIELD_TEXT(
         struct message_list, order, .from = IN_QUERY, .one_of = orders, .fallback_text = "newest"),
     FIELD_MESSAGE_ID(struct message_list, before, .from = IN_QUERY),
+    FIELD_BOOL(struct message_list, verbose, .from = IN_QUERY, .has_fallback = true),
     FIELD_CURSOR(struct message_list),
     FIELD_LIMIT(struct message_list),
     FIELD_END,
 };
 
-/* In the history a message also has what it is called in /v4. */
+/* With what it is called in /v4, and whether the receiver has read it, where that is asked for. */
 struct history_message {
     struct message message;
     struct text key;
-    bool read;
+    struct text read; /* JSON */
 };
 
 static const struct field history_message_list[] = {
-    MESSAGE_MEMBERS
-    FIELD_TEXT(struct history_message, key),
-    FIELD_BOOL(struct history_message, read),
+    MESSAGE_MEMBERS FIELD_TEXT(struct history_message, key, .omit_absent = true),
+    FIELD_RAW(struct history_message, read, .omit_absent = true),
     FIELD_END,
 };
 
@@ -370,8 +366,7 @@ static const struct fields history_message_fields =
     FIELDS(history_message_list, struct history_message);
 
 static const struct field message_line_list[] = {
-    MESSAGE_MEMBERS
-    FIELD_TEXT(struct history_message, key),
+    MESSAGE_MEMBERS FIELD_TEXT(struct history_message, key),
     FIELD_END,
 };
 

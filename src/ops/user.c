@@ -464,8 +464,7 @@ struct tag_change {
 
 static const struct field tag_change_list[] = {
     FIELD_TEXT(struct tag_change, user, .required = true, .min = 1, .max = USER_ID_BYTES),
-    FIELD_TEXTS(
-        struct tag_change, remove, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
+    FIELD_TEXTS(struct tag_change, remove, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
     FIELD_TEXTS(struct tag_change, add, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
     FIELD_END,
 };

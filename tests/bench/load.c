@@ -34,7 +34,8 @@ enum target {
     TARGET_SEND,
     TARGET_HEALTHZ,
     TARGET_HISTORY,
-    TARGET_PATH, TARGET_V4,
+    TARGET_PATH,
+    TARGET_V4,
 };
 
 static const char *const target_names[] = {"send", "healthz", "history", "path", "v4"};
@@ -157,8 +158,8 @@ static void make_request(struct load *load, const struct options *options)
             options->prefix, options->prefix, text);
     length = snprintf(
         load->request, sizeof(load->request), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
-        *body ? "POST" : "GET", path, *token ? "Authorization: Bearer " : "",
-        token, *token ? "\r\n" : "");
+        *body ? "POST" : "GET", path, *token ? "Authorization: Bearer " : "", token,
+        *token ? "\r\n" : "");
     if (*body)
         length += snprintf(
             load->request + length, sizeof(load->request) - (size_t)length,

@@ -42,7 +42,7 @@ def world(api, cluster):
         assert api.put(f"/v1/users/{name}", {"nick": name.title()}).status in (200, 201)
     sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?", "options": {"extensible": True}})
     assert sent.status == 201
-    history = api.get("/v1/users/alice/messages", params={"peer": "bob", "limit": 1})
+    history = api.get("/v1/users/alice/messages", params={"peer": "bob", "limit": 1, "verbose": "true"})
     for name in ("erin", "frank"):
         assert api.put(f"/v1/users/{name}", {}).status in (200, 201)
     erasure = api.delete("/v1/users/frank")

@@ -5,8 +5,8 @@
  * takes it asks for the next thing, or leaves the answer (v4_answer). A step that fails ends the
  * command with the number that its service has for that error, unless `takes_errors` was set.
  *
- * Steps run one after the other, each on whatever thread its operation runs on: nothing of a call is
- * ever touched by two threads at once. */
+ * Steps run one after the other, each on whatever thread its operation runs on: nothing of a call
+ * is ever touched by two threads at once. */
 #pragma once
 
 #include <stdatomic.h>
@@ -38,10 +38,10 @@ struct v4_field {
     const char *also; /* another name that SDKs use */
     enum v4_kind kind;
     bool required;
-    int code;           /* ErrorCode when it is missing or of another kind */
-    int64_t min, max;   /* TEXT: bytes; TEXTS, LIST: members; INT: value; max 0: any */
-    int limit_code;     /* ErrorCode beyond them; 0: `code` */
-    bool text_too;      /* INT: digits in a text will do */
+    int code;                  /* ErrorCode when it is missing or of another kind */
+    int64_t min, max;          /* TEXT: bytes; TEXTS, LIST: members; INT: value; max 0: any */
+    int limit_code;            /* ErrorCode beyond them; 0: `code` */
+    bool text_too;             /* INT: digits in a text will do */
     const struct v4_field *of; /* OBJECT, LIST */
 };
 
@@ -136,7 +136,8 @@ struct v4_call {
     atomic_int turn;
 };
 
-/* Only the last thing a function does. `next` may look at c->step_err when `takes_errors` is set. */
+/* Only the last thing a function does. `next` may look at c->step_err when `takes_errors` is set.
+ */
 void v4_ask(
     struct v4_call *c, const struct operation *operation, const struct v4_ask *ask, v4_next *next);
 /* The step again, where its operation gives its reply in pieces: op->raw until the next one. */
@@ -163,8 +164,8 @@ json_t *v4_owned(struct v4_call *c, json_t *takes);
 /* Adds a member to the answer. */
 void v4_answer(struct v4_call *c, const char *name, json_t *takes);
 
-/* Of `{To_Account, ResultCode, ResultInfo}` lists: adds an entry, and the name to Fail_Account where
- * `number` is not 0. Returns the entry, borrowed. */
+/* Of `{To_Account, ResultCode, ResultInfo}` lists: adds an entry, and the name to Fail_Account
+ * where `number` is not 0. Returns the entry, borrowed. */
 json_t *v4_result(struct v4_call *c, const char *list, const char *user, int number);
 
 /* ---- reading a request that was checked ---- */

@@ -1,7 +1,7 @@
 /* Message elements between the two faces, and what else messages carry.
  *
- * What the other face has no member for is kept beside the rest, in the element's `original`, so that
- * it is given back exactly as it came. */
+ * What the other face has no member for is kept beside the rest, in the element's `original`, so
+ * that it is given back exactly as it came. */
 #pragma once
 
 #include "http/v4/call.h"

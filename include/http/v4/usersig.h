@@ -1,8 +1,8 @@
 /* UserSig (TLSSigAPIv2): what signs a request of /v4.
  *
  * Four lines (identifier, app, time, life) under HMAC-SHA256 with the app's key, in a JSON object,
- * under zlib, in base64 with three characters replaced. Whoever verifies one has bounded its inflated
- * size before, and compares in constant time. */
+ * under zlib, in base64 with three characters replaced. Whoever verifies one has bounded its
+ * inflated size before, and compares in constant time. */
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +13,8 @@
 
 #define USERSIG_TEXT_BYTES 4096 /* as it stands in the query */
 #define USERSIG_JSON_BYTES 4096 /* inflated */
-/* By which the clock of whoever signs may be ahead: a signature of tomorrow would outlive a kick. */
+/* By which the clock of whoever signs may be ahead: a signature of tomorrow would outlive a kick.
+ */
 #define USERSIG_LEEWAY_SECONDS 300
 
 struct usersig {

@@ -1,7 +1,8 @@
-/* The second face: requests as SDKs of Tencent's IM service send them, POST /v4/{service}/{command}.
+/* The second face: requests as SDKs of Tencent's IM service send them, POST
+ * /v4/{service}/{command}.
  *
- * It decodes them, calls the operations of /v1, and encodes their results; no rule lives here. It is
- * off unless an app id and a key are set. */
+ * It decodes them, calls the operations of /v1, and encodes their results; no rule lives here. It
+ * is off unless an app id and a key are set. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +17,8 @@
 
 struct v4;
 
-/* -1 with one sentence in `why` when the settings do not fit each other. *ret is there also when /v4
- * is off: it says so then. */
+/* -1 with one sentence in `why` when the settings do not fit each other. *ret is there also when
+ * /v4 is off: it says so then. */
 int v4_new(const struct settings *borrows, struct v4 **ret, char *why, size_t why_size);
 void v4_free(struct v4 *v4);
 

@@ -91,7 +91,8 @@ static const struct v4_field listed_account[] = {
 
 static const struct v4_field multiaccount_import_in[] = {
     {"Accounts", .kind = V4_TEXTS, .code = 70402, .max = ACCOUNTS_MAX, .limit_code = 70206},
-    {"AccountList", .kind = V4_LIST, .code = 70402, .max = ACCOUNTS_MAX, .limit_code = 70206, .of = listed_account},
+    {"AccountList", .kind = V4_LIST, .code = 70402, .max = ACCOUNTS_MAX, .limit_code = 70206,
+     .of = listed_account},
     V4_LAST,
 };
 
@@ -191,7 +192,8 @@ static const struct v4_field named_account[] = {
 };
 
 static const struct v4_field account_delete_in[] = {
-    {"DeleteItem", .kind = V4_LIST, .required = true, .code = 70402, .min = 1, .max = ACCOUNTS_MAX, .limit_code = 70206, .of = named_account},
+    {"DeleteItem", .kind = V4_LIST, .required = true, .code = 70402, .min = 1, .max = ACCOUNTS_MAX,
+     .limit_code = 70206, .of = named_account},
     V4_LAST,
 };
 
@@ -244,7 +246,8 @@ static void account_delete(struct v4_call *c)
 const struct v4_work v4_account_delete = {account_delete_in, account_results_out, account_delete};
 
 static const struct v4_field account_check_in[] = {
-    {"CheckItem", .kind = V4_LIST, .required = true, .code = 70402, .min = 1, .max = ACCOUNTS_MAX, .limit_code = 70206, .of = named_account},
+    {"CheckItem", .kind = V4_LIST, .required = true, .code = 70402, .min = 1, .max = ACCOUNTS_MAX,
+     .limit_code = 70206, .of = named_account},
     V4_LAST,
 };
 

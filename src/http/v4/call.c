@@ -26,8 +26,7 @@ static void write_envelope(
     bool displays = c->command->family == V4_RELATIONS || c->command->family == V4_PROFILES ||
                     c->command->family == V4_RECENT;
 
-    buf_printf(
-        ret, "{\"ActionStatus\":\"%s\",\"ErrorInfo\":\"%s\",\"ErrorCode\":0", status, info);
+    buf_printf(ret, "{\"ActionStatus\":\"%s\",\"ErrorInfo\":\"%s\",\"ErrorCode\":0", status, info);
     if (displays)
         buf_text(ret, TEXT(",\"ErrorDisplay\":\"\""));
 }
@@ -116,7 +115,8 @@ static int decode_step(struct v4_call *c, const struct v4_ask *ask)
     const struct operation *operation = step->operation;
     size_t n_path = 0, n_query = 0;
 
-    while (n_path < sizeof(ask->path) / sizeof(ask->path[0]) && text_present(ask->path[n_path].name))
+    while (n_path < sizeof(ask->path) / sizeof(ask->path[0]) &&
+           text_present(ask->path[n_path].name))
         n_path++;
     /* What has no value was not asked for. */
     struct param query[sizeof(ask->query) / sizeof(ask->query[0])];

@@ -25,7 +25,7 @@ const struct v4_command *v4_find_command(struct text service, struct text name)
 /* ---- as `duetd routes` prints them ---- */
 
 static const char *const kind_names[] = {
-    [V4_END] = "end",       [V4_TEXT] = "text", [V4_INT] = "int", [V4_NUMBER] = "number",
+    [V4_END] = "end",       [V4_TEXT] = "text",     [V4_INT] = "int",   [V4_NUMBER] = "number",
     [V4_TEXTS] = "texts",   [V4_OBJECT] = "object", [V4_LIST] = "list", [V4_MAP] = "map",
     [V4_BODY] = "elements", [V4_ANY] = "any",
 };
@@ -68,11 +68,11 @@ json_t *v4_describe(void)
     for (size_t i = 0; i < v4_n_commands; i++) {
         const struct v4_command *command = &v4_commands[i];
         json_array_append_new(
-            array, json_pack(
-                       "{s:s, s:s, s:o, s:o, s:o}", "service", command->service, "command",
-                       command->name, "operations", describe_operations(command->operations), "in",
-                       describe_fields(command->work->in), "out",
-                       describe_fields(command->work->out)));
+            array,
+            json_pack(
+                "{s:s, s:s, s:o, s:o, s:o}", "service", command->service, "command", command->name,
+                "operations", describe_operations(command->operations), "in",
+                describe_fields(command->work->in), "out", describe_fields(command->work->out)));
     }
     return array;
 }

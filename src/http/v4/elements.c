@@ -267,7 +267,8 @@ json_t *v4_elements_in(struct v4_call *c, const json_t *msg_body)
         const struct element_type *type = find_type(outer);
         const json_t *content = json_object_get(outer, "MsgContent");
         if (!type || !json_is_object(content))
-            return fail(c, elements, 90010, "an element of MsgBody has no known type, or no content");
+            return fail(
+                c, elements, 90010, "an element of MsgBody has no known type, or no content");
         n_custom += type->members == custom_members;
         json_t *element = element_in(type, content);
         if (!element)

@@ -43,9 +43,9 @@ static void find(struct v4_call *c, v4_next *next)
 {
     struct text from = v4_text(c, "From_Account");
     const struct v4_ask ask = {
-        .path = {
-            V4_PARAM("user", text_present(from) ? from : c->op->caller.subject),
-            V4_PARAM("peer", v4_text(c, "To_Account")), V4_PARAM("key", v4_text(c, "MsgKey"))},
+        .path =
+            {V4_PARAM("user", text_present(from) ? from : c->op->caller.subject),
+             V4_PARAM("peer", v4_text(c, "To_Account")), V4_PARAM("key", v4_text(c, "MsgKey"))},
         .takes_errors = true};
 
     v4_ask(c, &message_find, &ask, next);
@@ -89,10 +89,9 @@ static void take_written(struct v4_call *c)
         v4_fail_step(c);
     json_array_foreach(json_object_get(v4_reply(c), "results"), i, result)
         json_array_append_new(
-            list,
-            json_pack(
-                "{s:i, s:o}", "ErrorCode", json_object_get(result, "problem") ? 23001 : 0,
-                "Extension", extension_out(result)));
+            list, json_pack(
+                      "{s:i, s:o}", "ErrorCode", json_object_get(result, "problem") ? 23001 : 0,
+                      "Extension", extension_out(result)));
     v4_answer(c, "ExtensionList", list);
 }
 
@@ -126,8 +125,8 @@ static void write_found(struct v4_call *c)
     struct text id = found_id(c);
     const struct v4_ask ask = {
         .path = {V4_PARAM("id", id)},
-        .body = json_pack(
-            "{s:b, s:o}", "clear", clears, "items", clears ? json_array() : items_in(c)),
+        .body =
+            json_pack("{s:b, s:o}", "clear", clears, "items", clears ? json_array() : items_in(c)),
         .takes_errors = true};
     v4_ask(c, &message_extension_patch, &ask, take_written);
 }
@@ -184,7 +183,8 @@ static void read_found(struct v4_call *c)
     const struct v4_ask ask = {
         .path = {V4_PARAM("id", id)},
         .query = {V4_PARAM(
-            "after", text_of(arena_printf(c->op->arena, "%lld", after > 0 ? (long long)after : 0)))}};
+            "after",
+            text_of(arena_printf(c->op->arena, "%lld", after > 0 ? (long long)after : 0)))}};
     v4_ask(c, &message_extension_list, &ask, take_read);
 }
 

@@ -1,9 +1,8 @@
 /* Requests of /v4, by tables: what is missing or of the wrong kind has its number. */
-#include "http/v4/call.h"
-
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "http/v4/call.h"
 
 struct text v4_text_of(const json_t *json)
 {
@@ -35,7 +34,8 @@ static bool says_nothing(const struct v4_field *field, const json_t *value)
 {
     bool holds_members = field->kind == V4_OBJECT || field->kind == V4_MAP;
 
-    return !value || (field->kind != V4_TEXT && json_is_string(value) && !json_string_length(value)) ||
+    return !value ||
+           (field->kind != V4_TEXT && json_is_string(value) && !json_string_length(value)) ||
            (holds_members && json_is_array(value) && json_array_size(value) == 0);
 }
 
@@ -153,8 +153,9 @@ static bool check_members(
 {
     for (const struct v4_field *field = fields; field->kind; field++) {
         const json_t *member = v4_member(value, field);
-        if (says_nothing(field, member) || (field->required && field->kind == V4_TEXT &&
-                                            json_is_string(member) && !json_string_length(member))) {
+        if (says_nothing(field, member) ||
+            (field->required && field->kind == V4_TEXT && json_is_string(member) &&
+             !json_string_length(member))) {
             if (!field->required)
                 continue;
             v4_fail(

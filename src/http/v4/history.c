@@ -30,8 +30,7 @@ static struct text hour_of(struct arena *arena, struct text msg_time, int64_t *r
             return TEXT_ABSENT;
     if (msg_time.len != MSG_TIME_DIGITS ||
         !clock_from_text(
-            text_of(arena_printf(
-                arena, "%.4s-%.2s-%.2sT%.2s:00:00+08:00", t, t + 4, t + 6, t + 8)),
+            text_of(arena_printf(arena, "%.4s-%.2s-%.2sT%.2s:00:00+08:00", t, t + 4, t + 6, t + 8)),
             ret_us))
         return TEXT_ABSENT;
     struct text time = arena_text(arena, clock_to_text(*ret_us, buffer));
@@ -40,7 +39,11 @@ static struct text hour_of(struct arena *arena, struct text msg_time, int64_t *r
 
 /* What a link says, signed with the app's key. */
 static void sign_link(
-    struct text key, struct text msg_time, int64_t bytes, int64_t expires_s, char ret[MAC_CHARS + 1])
+    struct text key,
+    struct text msg_time,
+    int64_t bytes,
+    int64_t expires_s,
+    char ret[MAC_CHARS + 1])
 {
     unsigned char mac[MAC_CHARS / 2];
     buf_auto text = BUF(256);
@@ -48,8 +51,7 @@ static void sign_link(
     buf_printf(
         &text, "file:%.*s\nbytes:%" PRId64 "\nexpires:%" PRId64 "\n", TEXT_ARG(msg_time), bytes,
         expires_s);
-    HMAC(
-        EVP_sha256(), key.ptr, (int)key.len, (const unsigned char *)text.ptr, text.len, mac, NULL);
+    HMAC(EVP_sha256(), key.ptr, (int)key.len, (const unsigned char *)text.ptr, text.len, mac, NULL);
     for (size_t i = 0; i < sizeof(mac); i++)
         snprintf(ret + 2 * i, 3, "%02x", mac[i]);
 }

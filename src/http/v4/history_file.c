@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include <jansson.h>
 #include <openssl/evp.h>
-#include <zlib.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -42,8 +42,8 @@ struct history_file *history_file_new(int64_t app_id, struct text msg_time)
     EVP_DigestInit_ex(file->gzip_md5, EVP_md5(), NULL);
     buf_printf(
         &file->rest,
-        "{\"SdkAppId\":%" PRId64 ",\"ChatType\":\"C2C\",\"MsgTime\":\"%.*s\",\"MsgList\":[",
-        app_id, TEXT_ARG(msg_time));
+        "{\"SdkAppId\":%" PRId64 ",\"ChatType\":\"C2C\",\"MsgTime\":\"%.*s\",\"MsgList\":[", app_id,
+        TEXT_ARG(msg_time));
     return file;
 }
 

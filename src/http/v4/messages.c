@@ -1,6 +1,5 @@
 /* openim: messages between two users. */
 #include <inttypes.h>
-
 #include <zlib.h>
 
 #include "base/clock.h"
@@ -52,7 +51,8 @@ static const struct v4_field sendmsg_out[] = {
 
 static const struct v4_field batchsendmsg_in[] = {
     ROUTE_MEMBERS,
-    {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90003, .min = 1, .max = 500, .limit_code = 90011},
+    {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90003, .min = 1, .max = 500,
+     .limit_code = 90011},
     V4_LAST,
 };
 
@@ -107,9 +107,10 @@ static json_t *options_in(const struct v4_call *c)
     if (v4_int(c, "OnlineOnlyFlag", 0) == 1 || life_s < 0)
         life_s = 0;
     return json_pack(
-        "{s:I, s:b, s:b, s:b, s:b, s:b}", "store_seconds", life_s < KEPT_SECONDS ? life_s : KEPT_SECONDS,
-        "sync_to_sender", v4_int(c, "SyncOtherMachine", 1) != 2, "count_unread",
-        !has_control(c, "NoUnread"), "update_recents", !has_control(c, "NoLastMsg"), "push",
+        "{s:I, s:b, s:b, s:b, s:b, s:b}", "store_seconds",
+        life_s < KEPT_SECONDS ? life_s : KEPT_SECONDS, "sync_to_sender",
+        v4_int(c, "SyncOtherMachine", 1) != 2, "count_unread", !has_control(c, "NoUnread"),
+        "update_recents", !has_control(c, "NoLastMsg"), "push",
         json_integer_value(json_object_get(info, "PushFlag")) != 1, "extensible",
         v4_int(c, "SupportMessageExtension", 0) == 1);
 }
@@ -376,10 +377,9 @@ static void importmsg(struct v4_call *c)
     const struct v4_ask ask = {
         .body = json_pack(
             "{s:[{s:o, s:o, s:o, s:o, s:o, s:o}]}", "messages", "from",
-            v4_json_text(v4_text(c, "From_Account")), "to",
-            v4_json_text(v4_text(c, "To_Account")), "elements", elements, "custom_data",
-            v4_json_text(v4_text(c, "CloudCustomData")), "client_id",
-            v4_json_text(message_key_text(&key, c->op->arena)), "sent_at",
+            v4_json_text(v4_text(c, "From_Account")), "to", v4_json_text(v4_text(c, "To_Account")),
+            "elements", elements, "custom_data", v4_json_text(v4_text(c, "CloudCustomData")),
+            "client_id", v4_json_text(message_key_text(&key, c->op->arena)), "sent_at",
             v4_json_text(clock_to_text(key.time_s * USEC_PER_SEC, time)))};
     v4_ask(c, &message_import, &ask, take_imported);
 }
@@ -406,8 +406,8 @@ static void find_sent(struct v4_call *c, v4_next *next)
     struct message_key key;
     const struct v4_ask ask = {
         .path =
-            {V4_PARAM("user", v4_text(c, "From_Account")), V4_PARAM("peer", v4_text(c, "To_Account")),
-             V4_PARAM("key", v4_text(c, "MsgKey"))},
+            {V4_PARAM("user", v4_text(c, "From_Account")),
+             V4_PARAM("peer", v4_text(c, "To_Account")), V4_PARAM("key", v4_text(c, "MsgKey"))},
         .takes_errors = true};
 
     if (!message_key_parse(v4_text(c, "MsgKey"), &key))
@@ -610,7 +610,8 @@ static const struct v4_field receipt_in[] = {
 static const struct v4_field c2c_msg_read_receipt_in[] = {
     {"Operator_Account", .kind = V4_TEXT, .required = true, .code = 20001},
     {"Peer_Account", .kind = V4_TEXT, .required = true, .code = 20001},
-    {"C2CMsgInfo", .kind = V4_LIST, .required = true, .code = 20001, .min = 1, .max = 30, .of = receipt_in},
+    {"C2CMsgInfo", .kind = V4_LIST, .required = true, .code = 20001, .min = 1, .max = 30,
+     .of = receipt_in},
     V4_LAST,
 };
 
@@ -715,8 +716,7 @@ static void ask_unread_of(struct v4_call *c, const json_t *item, struct v4_ask *
 static void take_unread_of(struct v4_call *c, const json_t *item)
 {
     bool known = c->step_err.code == ERR_NONE;
-    json_t *list =
-        json_object_get(c->answer, known ? "C2CUnreadMsgNumList" : "ErrorList");
+    json_t *list = json_object_get(c->answer, known ? "C2CUnreadMsgNumList" : "ErrorList");
 
     if (known)
         json_array_append_new(
@@ -855,8 +855,8 @@ static void ask_roaming(struct v4_call *c, struct text before, int64_t until_s)
             V4_PARAM(
                 "limit",
                 text_of(arena_printf(c->op->arena, "%d", n < PAGE_MAX ? (int)n : PAGE_MAX))),
-            V4_PARAM("until", text_present(before) ? TEXT_ABSENT : end),
-            V4_PARAM("before", before)}};
+            V4_PARAM("until", text_present(before) ? TEXT_ABSENT : end), V4_PARAM("before", before),
+            V4_PARAM("verbose", TEXT("true"))}};
 
     v4_ask(c, &message_list, &ask, take_roaming);
 }

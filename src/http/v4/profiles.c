@@ -1,6 +1,7 @@
 /* profile and the mute of openconfigsvr: what is said about an account. */
-#include "base/clock.h"
 #include "http/v4/profiles.h"
+
+#include "base/clock.h"
 #include "http/v4/state.h"
 
 #define VALUE_BYTES 500
@@ -56,8 +57,10 @@ static const struct tag {
     {"Tag_Profile_IM_AllowType", "friend_policy", .kind = TAG_WORD, .words = policies},
     {"Tag_Profile_IM_Language", "language", .kind = TAG_NUMBER, .as_text = true},
     {"Tag_Profile_IM_Image", "avatar_url", .kind = TAG_TEXT, .max = VALUE_BYTES},
-    {"Tag_Profile_IM_MsgSettings", "im_msg_settings", .kind = TAG_NUMBER, .custom = true, .as_text = true},
-    {"Tag_Profile_IM_AdminForbidType", "im_admin_forbid_type", .kind = TAG_WORD, .words = forbid_types, .custom = true},
+    {"Tag_Profile_IM_MsgSettings", "im_msg_settings", .kind = TAG_NUMBER, .custom = true,
+     .as_text = true},
+    {"Tag_Profile_IM_AdminForbidType", "im_admin_forbid_type", .kind = TAG_WORD,
+     .words = forbid_types, .custom = true},
     {"Tag_Profile_IM_Level", "level", .kind = TAG_NUMBER},
     {"Tag_Profile_IM_Role", "im_role", .kind = TAG_NUMBER, .custom = true, .as_text = true},
 };
@@ -173,7 +176,8 @@ static const struct v4_field profile_item[] = {
 
 static const struct v4_field portrait_set_in[] = {
     {"From_Account", .kind = V4_TEXT, .required = true, .code = 40001},
-    {"ProfileItem", .kind = V4_LIST, .required = true, .code = 40001, .min = 1, .max = 100, .of = profile_item},
+    {"ProfileItem", .kind = V4_LIST, .required = true, .code = 40001, .min = 1, .max = 100,
+     .of = profile_item},
     V4_LAST,
 };
 
@@ -278,8 +282,7 @@ json_t *v4_profile_value(struct text name, const json_t *user)
 void v4_add_tag(json_t *items, const json_t *tag, json_t *takes)
 {
     if (takes)
-        json_array_append_new(
-            items, json_pack("{s:O, s:o}", "Tag", (json_t *)tag, "Value", takes));
+        json_array_append_new(items, json_pack("{s:O, s:o}", "Tag", (json_t *)tag, "Value", takes));
 }
 
 /* ---- portrait_get ---- */
@@ -312,8 +315,7 @@ static void ask_profile(struct v4_call *c, const json_t *item, struct v4_ask *re
 
 static void take_profile(struct v4_call *c, const json_t *item)
 {
-    json_t *entry =
-        v4_result(c, "UserProfileItem", json_string_value(item), v4_step_number(c));
+    json_t *entry = v4_result(c, "UserProfileItem", json_string_value(item), v4_step_number(c));
     const json_t *tag;
     size_t i;
 
@@ -381,8 +383,9 @@ static void setnospeaking(struct v4_call *c)
         return;
     }
     /* There are no groups to be muted in. */
-    ask.body = of_users ? json_pack("{s:o}", "until", until_in(v4_int(c, "C2CmsgNospeakingTime", 0)))
-                        : json_object();
+    ask.body = of_users
+                   ? json_pack("{s:o}", "until", until_in(v4_int(c, "C2CmsgNospeakingTime", 0)))
+                   : json_object();
     v4_ask(c, &user_mute, &ask, done);
 }
 

@@ -1,7 +1,7 @@
 /* all_member_push: one message to many accounts, and the tags and attributes that tell which.
  *
- * Tags are those of /v1. An attribute is a tag as well, "#" with its number, "=" and the value; what the
- * numbers are called is a setting. */
+ * Tags are those of /v1. An attribute is a tag as well, "#" with its number, "=" and the value;
+ * what the numbers are called is a setting. */
 #include "base/clock.h"
 #include "http/v4/elements.h"
 #include "http/v4/state.h"
@@ -38,8 +38,7 @@ static json_t *names_told(struct v4_call *c)
 
     for (size_t i = 0; i < ATTRIBUTES; i++) {
         json_t *name = json_array_get(told, i);
-        json_array_append_new(
-            names, name ? json_incref(name) : json_sprintf("%d", (int)i));
+        json_array_append_new(names, name ? json_incref(name) : json_sprintf("%d", (int)i));
     }
     return names;
 }
@@ -66,8 +65,7 @@ static bool is_attribute(struct text tag)
 static struct text value_text(const struct v4_call *c, const json_t *value)
 {
     if (json_is_integer(value))
-        return text_of(
-            arena_printf(c->op->arena, "%lld", (long long)json_integer_value(value)));
+        return text_of(arena_printf(c->op->arena, "%lld", (long long)json_integer_value(value)));
     struct text t = v4_text_of(value);
     return t.len > 0 && t.len <= TEXT_BYTES ? t : TEXT_ABSENT;
 }
@@ -160,7 +158,8 @@ const struct v4_work v4_im_get_attr_name = {nothing, im_get_attr_name_out, im_ge
 
 /* ---- changes of many accounts ---- */
 
-/* The entries of `UserTags` and the like: under two names, or one entry that is the request itself. */
+/* The entries of `UserTags` and the like: under two names, or one entry that is the request itself.
+ */
 static json_t *entries_of(struct v4_call *c, const char *outer, const char *inner)
 {
     json_t *list = json_object_get(c->request, outer);
@@ -195,8 +194,7 @@ static void changed(struct v4_call *c)
     size_t i;
 
     json_array_foreach(json_object_get(v4_reply(c), "results"), i, result) {
-        enum err_code code =
-            err_from_code(v4_text_in(json_object_get(result, "problem"), "code"));
+        enum err_code code = err_from_code(v4_text_in(json_object_get(result, "problem"), "code"));
         if (code == ERR_NONE)
             continue;
         v4_fail(c, v4_number(V4_PUSH, code), "%s", err_info(code)->title);
@@ -269,8 +267,8 @@ static void change_tags(struct v4_call *c, bool adds)
         if (number)
             break;
         add_change(
-            change, json_object_get(entry, "To_Account"),
-            adds ? json_array() : json_incref(tags), adds ? json_incref(tags) : json_array());
+            change, json_object_get(entry, "To_Account"), adds ? json_array() : json_incref(tags),
+            adds ? json_incref(tags) : json_array());
     }
     if (number)
         v4_fail(c, number, "UserTags is not as it must be");
@@ -292,7 +290,8 @@ const struct v4_work v4_im_add_tag = {change_tags_in, nothing, im_add_tag};
 const struct v4_work v4_im_remove_tag = {change_tags_in, nothing, im_remove_tag};
 
 static const struct v4_field users_in[] = {
-    {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90001, .min = 1, .max = USERS_MAX, .limit_code = 90018},
+    {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90001, .min = 1, .max = USERS_MAX,
+     .limit_code = 90018},
     V4_LAST,
 };
 
@@ -341,9 +340,9 @@ static void tags_read(struct v4_call *c)
 
     json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
         json_array_append_new(
-            list, json_pack(
-                      "{s:O, s:o}", "To_Account", json_object_get(item, "user"), "Tags",
-                      own_tags(item)));
+            list,
+            json_pack(
+                "{s:O, s:o}", "To_Account", json_object_get(item, "user"), "Tags", own_tags(item)));
     answer_twice(c, "UserTags", "Tags", list);
 }
 
@@ -416,7 +415,8 @@ static const json_t *item_of(const json_t *items, const json_t *user)
     return NULL;
 }
 
-/* One entry of im_set_attr (an object) or im_remove_attr (an array of names); 0, or an ErrorCode. */
+/* One entry of im_set_attr (an object) or im_remove_attr (an array of names); 0, or an ErrorCode.
+ */
 static int change_attrs(struct v4_call *c, const json_t *entry, const json_t *item)
 {
     struct change *change = c->state;
@@ -451,8 +451,7 @@ static void attrs_with_tags(struct v4_call *c)
     size_t i;
 
     json_array_foreach(change->entries, i, entry) {
-        int wrong =
-            change_attrs(c, entry, item_of(items, json_object_get(entry, "To_Account")));
+        int wrong = change_attrs(c, entry, item_of(items, json_object_get(entry, "To_Account")));
         if (!wrong)
             continue;
         v4_fail(c, wrong, "an attribute is not as it must be");
@@ -664,8 +663,8 @@ static void push_with_names(struct v4_call *c)
     json_object_set_new(push->body, "to", audience_of(push));
     const struct v4_ask ask = {
         .body = json_incref(push->body),
-        .idempotency_key = text_of(arena_printf(
-            c->op->arena, "im_push-%lld", (long long)v4_int(c, "MsgRandom", 0)))};
+        .idempotency_key = text_of(
+            arena_printf(c->op->arena, "im_push-%lld", (long long)v4_int(c, "MsgRandom", 0)))};
     v4_ask(c, &notification_send, &ask, take_pushed);
 }
 

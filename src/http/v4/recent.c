@@ -4,9 +4,9 @@
 
 #define GROUP_BYTES 32
 #define MARKS 64
-#define WITH_PINNED 1  /* AssistFlags */
-#define WITH_EMPTY 2   /* conversations without messages */
-#define WITH_MARKS 56  /* any of the newer bits: marks and groups too */
+#define WITH_PINNED 1 /* AssistFlags */
+#define WITH_EMPTY 2  /* conversations without messages */
+#define WITH_MARKS 56 /* any of the newer bits: marks and groups too */
 
 enum { ONE_TO_ONE = 1 };
 
@@ -28,8 +28,7 @@ static int64_t seconds_of(const json_t *conversation)
 {
     int64_t us = 0;
 
-    clock_from_text(
-        v4_text_in(json_object_get(conversation, "last_message"), "sent_at"), &us);
+    clock_from_text(v4_text_in(json_object_get(conversation, "last_message"), "sent_at"), &us);
     return us / USEC_PER_SEC;
 }
 
@@ -122,14 +121,10 @@ static const struct v4_field get_list_in[] = {
 };
 
 static const struct v4_field session_item[] = {
-    {"Type", .kind = V4_INT},
-    {"To_Account", .kind = V4_TEXT},
-    {"MsgTime", .kind = V4_INT},
-    {"TopFlag", .kind = V4_INT},
-    {"StandardMark", .kind = V4_TEXT},
-    {"CustomMark", .kind = V4_TEXT},
-    {"ContactGroupId", .kind = V4_ANY},
-    V4_LAST,
+    {"Type", .kind = V4_INT},           {"To_Account", .kind = V4_TEXT},
+    {"MsgTime", .kind = V4_INT},        {"TopFlag", .kind = V4_INT},
+    {"StandardMark", .kind = V4_TEXT},  {"CustomMark", .kind = V4_TEXT},
+    {"ContactGroupId", .kind = V4_ANY}, V4_LAST,
 };
 
 static const struct v4_field get_list_out[] = {
@@ -206,13 +201,13 @@ static const struct v4_field delete_in[] = {
     V4_LAST,
 };
 
-static void delete(struct v4_call *c)
+static void delete (struct v4_call *c)
 {
     struct text peer = v4_text(c, "To_Account");
     const struct v4_ask ask = {
         .path = {V4_PARAM("user", v4_text(c, "From_Account")), V4_PARAM("peer", peer)},
-        .query = {V4_PARAM(
-            "messages", v4_int(c, "ClearRamble", 0) == 1 ? TEXT("true") : TEXT("false"))}};
+        .query = {
+            V4_PARAM("messages", v4_int(c, "ClearRamble", 0) == 1 ? TEXT("true") : TEXT("false"))}};
 
     if (v4_int(c, "Type", 0) != ONE_TO_ONE)
         v4_fail(c, 50002, "Type must be 1: there are no groups here");
@@ -274,8 +269,7 @@ static void take_change(struct v4_call *c)
     struct changes *changes = c->state;
     const json_t *contact = changes->contact(changed_item(c));
 
-    json_array_append_new(
-        changes->results_list, contact_result(contact, v4_step_number(c)));
+    json_array_append_new(changes->results_list, contact_result(contact, v4_step_number(c)));
     next_change(c);
 }
 
@@ -358,7 +352,8 @@ static const struct v4_field group_contact_item[] = {
 
 static const struct v4_field create_contact_group_in[] = {
     FROM_MEMBER(51006),
-    {"GroupContactItem", .kind = V4_LIST, .required = true, .code = 51006, .min = 1, .max = 1, .of = group_contact_item},
+    {"GroupContactItem", .kind = V4_LIST, .required = true, .code = 51006, .min = 1, .max = 1,
+     .of = group_contact_item},
     V4_LAST,
 };
 
@@ -459,7 +454,8 @@ static const struct v4_field contact_update_item[] = {
 };
 
 static const struct v4_field update_group[] = {
-    {"UpdateGroupType", .kind = V4_INT, .required = true, .code = 51007, .min = RENAME, .max = MEMBERS},
+    {"UpdateGroupType", .kind = V4_INT, .required = true, .code = 51007, .min = RENAME,
+     .max = MEMBERS},
     {"OldGroupName", .kind = V4_TEXT, .required = true, .code = 51007},
     {"NewGroupName", .kind = V4_TEXT, .code = 51007, .max = GROUP_BYTES},
     {"ContactUpdateItem", .kind = V4_LIST, .code = 51007, .max = 1000, .of = contact_update_item},
@@ -612,9 +608,8 @@ static void take_groups_to_delete(struct v4_call *c)
         if (!json_equal(name, json_object_get(group, "name")))
             continue;
         const struct v4_ask ask = {
-            .path =
-                {V4_PARAM("user", v4_text(c, "From_Account")),
-                 V4_PARAM("group", v4_text_of(name))}};
+            .path = {
+                V4_PARAM("user", v4_text(c, "From_Account")), V4_PARAM("group", v4_text_of(name))}};
         v4_answer(c, "GroupItem", json_pack("[o]", group_out(group)));
         v4_ask(c, &conversation_group_delete, &ask, done);
         return;
@@ -645,7 +640,8 @@ static const struct v4_field mark_item[] = {
 
 static const struct v4_field mark_contact_in[] = {
     FROM_MEMBER(51008),
-    {"MarkItem", .kind = V4_LIST, .required = true, .code = 51008, .min = 1, .max = 100, .of = mark_item},
+    {"MarkItem", .kind = V4_LIST, .required = true, .code = 51008, .min = 1, .max = 100,
+     .of = mark_item},
     V4_LAST,
 };
 
@@ -714,7 +710,8 @@ const struct v4_work v4_mark_contact = {mark_contact_in, mark_contact_out, mark_
 
 static const struct v4_field search_contact_group_in[] = {
     FROM_MEMBER(50002),
-    {"ContactItem", .kind = V4_LIST, .required = true, .code = 50002, .min = 1, .max = 300, .of = contact_item},
+    {"ContactItem", .kind = V4_LIST, .required = true, .code = 50002, .min = 1, .max = 300,
+     .of = contact_item},
     V4_LAST,
 };
 
@@ -748,8 +745,7 @@ static void take_searched(struct v4_call *c, const json_t *item)
     (void)item;
     if (c->step_err.code == ERR_NONE)
         json_array_append_new(
-            json_object_get(c->answer, "ContactResultItem"),
-            contact_out(v4_reply(c), c->state));
+            json_object_get(c->answer, "ContactResultItem"), contact_out(v4_reply(c), c->state));
 }
 
 static void search_with_groups(struct v4_call *c)

@@ -1,10 +1,10 @@
 /* sns: friends, friend groups, blocklist. */
+#include <zlib.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "http/v4/profiles.h"
 #include "http/v4/state.h"
-
-#include <zlib.h>
 
 #define NAMES_MAX 1000
 #define GROUP_BYTES 64
@@ -24,7 +24,7 @@ static const struct v4_field nothing[] = {V4_LAST};
 #define TO_MEMBER                                                                                  \
     {                                                                                              \
         "To_Account", .kind = V4_TEXTS, .required = true, .code = 30001, .min = 1,                 \
-        .max = NAMES_MAX                                                                           \
+                      .max = NAMES_MAX                                                             \
     }
 
 static const struct v4_field result_item[] = {
@@ -113,8 +113,7 @@ static json_t *by_peer(struct v4_call *c)
     size_t i;
 
     json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
-        json_object_set(
-            map, json_string_value(json_object_get(item, "peer")), (json_t *)item);
+        json_object_set(map, json_string_value(json_object_get(item, "peer")), (json_t *)item);
     return map;
 }
 
@@ -234,7 +233,8 @@ static const struct v4_field add_item[] = {
 
 static const struct v4_field friend_add_in[] = {
     FROM_MEMBER,
-    {"AddFriendItem", .kind = V4_LIST, .required = true, .code = 30001, .min = 1, .max = NAMES_MAX, .of = add_item},
+    {"AddFriendItem", .kind = V4_LIST, .required = true, .code = 30001, .min = 1, .max = NAMES_MAX,
+     .of = add_item},
     {"AddType", .kind = V4_TEXT, .code = 30001},
     {"ForceAddFlags", .kind = V4_INT, .code = 30001},
     V4_LAST,
@@ -446,7 +446,8 @@ static const struct v4_field import_item[] = {
 
 static const struct v4_field friend_import_in[] = {
     FROM_MEMBER,
-    {"AddFriendItem", .kind = V4_LIST, .required = true, .code = 30001, .min = 1, .max = NAMES_MAX, .of = import_item},
+    {"AddFriendItem", .kind = V4_LIST, .required = true, .code = 30001, .min = 1, .max = NAMES_MAX,
+     .of = import_item},
     V4_LAST,
 };
 
@@ -478,8 +479,7 @@ static void take_imported(struct v4_call *c)
     size_t i;
 
     json_array_foreach(json_object_get(v4_reply(c), "results"), i, result) {
-        enum err_code code =
-            err_from_code(v4_text_in(json_object_get(result, "problem"), "code"));
+        enum err_code code = err_from_code(v4_text_in(json_object_get(result, "problem"), "code"));
         v4_result(
             c, "ResultItem", json_string_value(json_object_get(result, "peer")),
             code ? v4_number(V4_RELATIONS, code) : 0);
@@ -532,7 +532,8 @@ static const struct v4_field update_item[] = {
 
 static const struct v4_field friend_update_in[] = {
     FROM_MEMBER,
-    {"UpdateItem", .kind = V4_LIST, .required = true, .code = 30001, .min = 1, .max = NAMES_MAX, .of = update_item},
+    {"UpdateItem", .kind = V4_LIST, .required = true, .code = 30001, .min = 1, .max = NAMES_MAX,
+     .of = update_item},
     V4_LAST,
 };
 
@@ -763,7 +764,9 @@ static int friend_bits(const json_t *checked)
 
     if (text_equal(relation, TEXT("mutual")))
         return 3;
-    return text_equal(relation, TEXT("outgoing")) ? 1 : text_equal(relation, TEXT("incoming")) ? 2 : 0;
+    return text_equal(relation, TEXT("outgoing"))   ? 1
+           : text_equal(relation, TEXT("incoming")) ? 2
+                                                    : 0;
 }
 
 static int block_bits(const json_t *checked)
@@ -879,9 +882,9 @@ static json_t *tag_of_friend(struct text tag, const json_t *friend)
 
 static void add_standard(json_t *items, const json_t *friend)
 {
-    static const char *const names[] = {
-        "Tag_SNS_IM_AddSource", "Tag_SNS_IM_Remark",     "Tag_SNS_IM_Group",
-        "Tag_SNS_IM_AddTime",   "Tag_SNS_IM_AddWording", NULL};
+    static const char *const names[] = {"Tag_SNS_IM_AddSource",  "Tag_SNS_IM_Remark",
+                                        "Tag_SNS_IM_Group",      "Tag_SNS_IM_AddTime",
+                                        "Tag_SNS_IM_AddWording", NULL};
 
     for (const char *const *name = names; *name; name++) {
         json_t *tag = json_string(*name);
@@ -949,9 +952,9 @@ static int64_t sequence_of_all(const json_t *friends, bool custom)
 
     json_array_foreach(friends, i, friend)
         json_array_append_new(
-            all, json_pack(
-                     "[O, o]", json_object_get(friend, "peer"),
-                     values_of(friend, !custom, custom)));
+            all,
+            json_pack(
+                "[O, o]", json_object_get(friend, "peer"), values_of(friend, !custom, custom)));
     int64_t sequence = sequence_of(all);
     json_decref(all);
     return sequence;
@@ -1202,8 +1205,7 @@ static void ask_groups(struct v4_call *c, v4_next *next)
 static void answer_sequence(struct v4_call *c)
 {
     v4_answer(
-        c, "CurrentSequence",
-        json_integer(sequence_of(json_object_get(v4_reply(c), "items"))));
+        c, "CurrentSequence", json_integer(sequence_of(json_object_get(v4_reply(c), "items"))));
 }
 
 static void end_with_sequence(struct v4_call *c)
@@ -1213,7 +1215,8 @@ static void end_with_sequence(struct v4_call *c)
 
 static const struct v4_field group_add_in[] = {
     FROM_MEMBER,
-    {"GroupName", .kind = V4_TEXTS, .required = true, .code = 30001, .min = 1, .max = 32, .limit_code = 30011},
+    {"GroupName", .kind = V4_TEXTS, .required = true, .code = 30001, .min = 1, .max = 32,
+     .limit_code = 30011},
     {"To_Account", .kind = V4_TEXTS, .code = 30001, .max = NAMES_MAX},
     V4_LAST,
 };

@@ -30,7 +30,8 @@ const struct v4_work v4_kick = {kick_in, nothing, kick};
 /* ---- query_online_status ---- */
 
 static const struct v4_field query_online_status_in[] = {
-    {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90001, .max = 500, .limit_code = 90011},
+    {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90001, .max = 500,
+     .limit_code = 90011},
     {"IsNeedDetail", .kind = V4_INT, .code = 90001},
     V4_LAST,
 };
@@ -70,8 +71,9 @@ static const char *status_word(struct text state)
 
 static const char *platform_word(struct text platform)
 {
-    static const char *const words[][2] = {{"ios", "iPhone"},   {"ipad", "iPad"}, {"android", "Android"},
-                                           {"web", "Web"},      {"macos", "Mac"}, {"mac", "Mac"}};
+    static const char *const words[][2] = {{"ios", "iPhone"},      {"ipad", "iPad"},
+                                           {"android", "Android"}, {"web", "Web"},
+                                           {"macos", "Mac"},       {"mac", "Mac"}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (text_equal(platform, text_of(words[i][0])))
@@ -145,10 +147,10 @@ static void take_details(struct v4_call *c, const json_t *item)
         struct text state = v4_text_in(device, "state");
         if (text_equal(state, TEXT("online")) || text_equal(state, TEXT("push")))
             json_array_append_new(
-                details, json_pack(
-                             "{s:s, s:s}", "Platform",
-                             platform_word(v4_text_in(device, "platform")), "Status",
-                             status_word(state)));
+                details,
+                json_pack(
+                    "{s:s, s:s}", "Platform", platform_word(v4_text_in(device, "platform")),
+                    "Status", status_word(state)));
     }
     if (json_array_size(details))
         json_object_set(entry, "Detail", details);
@@ -225,10 +227,10 @@ static void add_number(const struct v4_call *c, json_t *day, const char *name, i
 static json_t *day_out(const struct v4_call *c, const struct day *day, bool today)
 {
     static const char *const uncounted[] = {
-        "ActiveUserNum", "RegistUserNumOneDay", "LoginTimes",      "LoginUserNum",
-        "SendMsgUserNum", "C2CSendMsgUserNum",  "APNSMsgNum",      "C2CAPNSMsgNum",
-        "ChainIncrease", "ChainDecrease",       "CallBackReq",     "CallBackRsp",
-        "GroupUpMsgNum", "GroupDownMsgNum",     "GroupAllGroupNum"};
+        "ActiveUserNum",  "RegistUserNumOneDay", "LoginTimes",      "LoginUserNum",
+        "SendMsgUserNum", "C2CSendMsgUserNum",   "APNSMsgNum",      "C2CAPNSMsgNum",
+        "ChainIncrease",  "ChainDecrease",       "CallBackReq",     "CallBackRsp",
+        "GroupUpMsgNum",  "GroupDownMsgNum",     "GroupAllGroupNum"};
     const json_t *stats = c->step_reply;
     json_t *out = json_pack("{s:s}", "Date", day->date);
 
@@ -241,8 +243,7 @@ static json_t *day_out(const struct v4_call *c, const struct day *day, bool toda
     add_number(c, out, "C2CDownMsgNum", day->messages);
     add_number(c, out, "UpMsgNum", day->messages);
     add_number(c, out, "DownMsgNum", day->messages);
-    add_number(
-        c, out, "RegistUserNumTotal", json_integer_value(json_object_get(stats, "users")));
+    add_number(c, out, "RegistUserNumTotal", json_integer_value(json_object_get(stats, "users")));
     add_number(
         c, out, "MaxOnlineNum",
         today ? json_integer_value(json_object_get(stats, "users_online")) : 0);

@@ -1,12 +1,12 @@
 #include "http/v4/usersig.h"
 
 #include <inttypes.h>
+#include <zlib.h>
 
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <zlib.h>
 
 #include "base/json.h"
 
@@ -108,8 +108,8 @@ static bool number_member(const json_t *json, const char *name, int64_t *ret)
 static bool is_well_formed(const json_t *json, struct usersig *ret)
 {
     ret->identifier = text_member(json, "TLS.identifier");
-    return text_equal(text_member(json, "TLS.ver"), TEXT("2.0")) &&
-           text_present(ret->identifier) && !text_has_control(ret->identifier) &&
+    return text_equal(text_member(json, "TLS.ver"), TEXT("2.0")) && text_present(ret->identifier) &&
+           !text_has_control(ret->identifier) &&
            number_member(json, "TLS.sdkappid", &ret->app_id) &&
            number_member(json, "TLS.time", &ret->made_at_s) &&
            number_member(json, "TLS.expire", &ret->expires_in_s);
@@ -140,8 +140,7 @@ int usersig_verify(
     if (usersig.len == 0)
         return SIG_EMPTY;
     int n_bytes = decode(usersig, bytes);
-    int n_inflated =
-        n_bytes > 0 ? inflate_into(bytes, n_bytes, inflated, sizeof(inflated)) : -1;
+    int n_inflated = n_bytes > 0 ? inflate_into(bytes, n_bytes, inflated, sizeof(inflated)) : -1;
     if (n_inflated < 0)
         return SIG_MALFORMED;
     json_t *json = json_loadb(inflated, (size_t)n_inflated, JSON_REJECT_DUPLICATES, NULL);

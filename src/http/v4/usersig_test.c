@@ -4,11 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 #include <openssl/evp.h>
-#include <zlib.h>
 
 #include "base/testing.h"
 
@@ -91,8 +91,7 @@ static void signs_a_user_buffer_too(void **state)
     struct usersig got;
 
     (void)state;
-    assert_int_equal(
-        verify(text(vector, "usersig"), number(input_of(vector), "time"), &got), 0);
+    assert_int_equal(verify(text(vector, "usersig"), number(input_of(vector), "time"), &got), 0);
 }
 
 static void takes_any_spelling_of_one_signature(void **state)
@@ -179,7 +178,10 @@ static void does_not_inflate_a_bomb(void **state)
     assert_int_equal(compress(packed, &n, zeros, sizeof(zeros)), Z_OK);
     int length = EVP_EncodeBlock(encoded, packed, (int)n);
     for (int i = 0; i < length; i++)
-        encoded[i] = encoded[i] == '+' ? '*' : encoded[i] == '/' ? '-' : encoded[i] == '=' ? '_' : encoded[i];
+        encoded[i] = encoded[i] == '+'   ? '*'
+                     : encoded[i] == '/' ? '-'
+                     : encoded[i] == '=' ? '_'
+                                         : encoded[i];
     assert_int_equal(verify((struct text){(char *)encoded, (size_t)length}, 0, &got), 70003);
 }
 
