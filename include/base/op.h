@@ -94,6 +94,7 @@ struct op {
     struct file file;         /* operation->file */
     struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
+    bool only_replay;         /* without an answer given before to its key, nothing is to be done */
     bool replayed;            /* the answer is that of an earlier request */
 
     int64_t deadline_us; /* monotonic; after it the request is refused, not begun */

@@ -410,6 +410,7 @@ const struct operation user_tag_list = {
 
 #define TAGGED_MAX 100
 #define TAGS_CHANGED_MAX 100
+#define TAG_PREFIXES_MAX 16
 
 struct user_tag_query {
     struct list users;
@@ -459,12 +460,15 @@ const struct operation user_tag_query = {
 struct tag_change {
     struct text user;
     struct list remove;
+    struct list remove_prefixes;
     struct list add;
 };
 
 static const struct field tag_change_list[] = {
     FIELD_TEXT(struct tag_change, user, .required = true, .min = 1, .max = USER_ID_BYTES),
     FIELD_TEXTS(struct tag_change, remove, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
+    FIELD_TEXTS(
+        struct tag_change, remove_prefixes, .max = TAG_PREFIXES_MAX, .max_value_bytes = TAG_BYTES),
     FIELD_TEXTS(struct tag_change, add, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
     FIELD_END,
 };

@@ -19,6 +19,13 @@ def test_tags_are_given_and_taken(api, ann, bob):
     assert [one["tag"] for one in api.get(f"/v1/users/{ann}/tags").json["items"]] == ["green", "red"]
 
 
+def test_of_tags_with_one_prefix_a_user_has_the_last(api, ann):
+    change(api, {"user": ann, "add": ["city=Kiel", "city", "cities=all"]})
+    for city in ("city=Bonn", "city=Ulm"):
+        change(api, {"user": ann, "remove_prefixes": ["city="], "add": [city]})
+    assert sorted(tags(api, ann)[ann]) == ["cities=all", "city", "city=Ulm"]
+
+
 def test_who_would_have_too_many_stays_as_it_was(api, ann, bob):
     change(api, {"user": ann, "add": [f"t{i}" for i in range(100)]})
     results = change(api, {"user": ann, "add": ["more"]}, {"user": bob, "add": ["x"]}, {"user": "nobody"}).json["results"]
@@ -36,4 +43,5 @@ def test_a_device_may_neither_read_nor_give_tags(api, ann):
 def test_what_is_wrong_is_named(api, ann):
     assert change(api).pointers == ["/changes"]
     assert change(api, {"user": ann, "add": ["x" * 65]}).pointers == ["/changes/0/add/0"]
+    assert change(api, {"user": ann, "remove_prefixes": [""]}).pointers == ["/changes/0/remove_prefixes/0"]
     assert api.post("/v1/tags/query", {"users": []}).pointers == ["/users"]

@@ -174,6 +174,7 @@ void v4_ask(
         .resource = op->resource,
         .address = op->address,
         .body = ask->body,
+        .only_replay = ask->only_replay,
         .deadline_us = op->deadline_us,
         .index = index_of(operation),
         .done = step_done,

@@ -1,7 +1,8 @@
 /* all_member_push: one message to many accounts, and the tags and attributes that tell which.
  *
  * Tags are those of /v1. An attribute is a tag as well, "#" with its number, "=" and the value;
- * what the numbers are called is a setting. */
+ * what the numbers are called is a setting. A user has one value of each: what begins with the
+ * number goes when a value comes, within the call of /v1 that gives it. */
 #include "base/clock.h"
 #include "http/v4/elements.h"
 #include "http/v4/state.h"
@@ -93,6 +94,18 @@ static bool set_name(json_t *names, int64_t number, const json_t *name)
     return true;
 }
 
+/* A name shall tell which attribute is meant. */
+static bool are_unique(const json_t *names)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+        if (number_of(names, json_string_value(name)) != (int)i)
+            return false;
+    return true;
+}
+
 static bool set_names(json_t *names, json_t *given)
 {
     const char *key;
@@ -106,7 +119,7 @@ static bool set_names(json_t *names, json_t *given)
     json_object_foreach(given, key, name)
         if (!text_to_i64(text_of(key), &number) || !set_name(names, number, name))
             return false;
-    return true;
+    return are_unique(names);
 }
 
 static void names_to_set(struct v4_call *c)
@@ -114,7 +127,9 @@ static void names_to_set(struct v4_call *c)
     json_t *names = names_told(c);
 
     if (!set_names(names, (json_t *)v4_get(c, "AttrNames"))) {
-        v4_fail(c, 90030, "a name must be 1 to %d bytes, its number from 0 to 9", TEXT_BYTES);
+        v4_fail(
+            c, 90030, "names must be 1 to %d bytes, each its own, their numbers 0 to 9",
+            TEXT_BYTES);
         return;
     }
     const struct v4_ask ask = {
@@ -185,7 +200,6 @@ struct change {
     json_t *entries;
     json_t *names; /* of attributes */
     json_t *changes;
-    v4_next *with_tags;
 };
 
 static void changed(struct v4_call *c)
@@ -210,12 +224,13 @@ static void make_changes(struct v4_call *c)
     v4_ask(c, &user_tag_change, &ask, changed);
 }
 
-/* Adds one change; takes the references. */
-static void add_change(struct change *change, const json_t *user, json_t *remove, json_t *add)
+/* `remove`: remove, of tags, or remove_prefixes; takes the references. */
+static void add_change(
+    struct change *change, const json_t *user, const char *remove, json_t *gone, json_t *add)
 {
     json_array_append_new(
         change->changes,
-        json_pack("{s:O, s:o, s:o}", "user", (json_t *)user, "remove", remove, "add", add));
+        json_pack("{s:O, s:o, s:o}", "user", (json_t *)user, remove, gone, "add", add));
 }
 
 /* ---- im_add_tag, im_remove_tag, im_remove_all_tags, im_get_tag ---- */
@@ -243,7 +258,7 @@ static int check_tags(const json_t *tags)
         return 90032;
     json_array_foreach(tags, i, tag)
         if (!json_is_string(tag) || !json_string_length(tag) ||
-            json_string_length(tag) > TEXT_BYTES)
+            json_string_length(tag) > TEXT_BYTES || is_attribute(v4_text_of(tag)))
             return 90034;
     return 0;
 }
@@ -267,8 +282,8 @@ static void change_tags(struct v4_call *c, bool adds)
         if (number)
             break;
         add_change(
-            change, json_object_get(entry, "To_Account"), adds ? json_array() : json_incref(tags),
-            adds ? json_incref(tags) : json_array());
+            change, json_object_get(entry, "To_Account"), "remove",
+            adds ? json_array() : json_incref(tags), adds ? json_incref(tags) : json_array());
     }
     if (number)
         v4_fail(c, number, "UserTags is not as it must be");
@@ -362,7 +377,7 @@ static void tags_to_remove(struct v4_call *c)
     change->changes = v4_owned(c, json_array());
     c->state = change;
     json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
-        add_change(change, json_object_get(item, "user"), own_tags(item), json_array());
+        add_change(change, json_object_get(item, "user"), "remove", own_tags(item), json_array());
     make_changes(c);
 }
 
@@ -393,34 +408,12 @@ static const struct v4_field im_get_attr_out[] = {
     V4_LAST,
 };
 
-/* The user's tags that are values of this attribute. */
-static void add_values_of(json_t *ret, const json_t *item, int number)
-{
-    json_t *tag;
-    size_t i;
-
-    json_array_foreach(json_object_get(item, "tags"), i, tag)
-        if (is_attribute(v4_text_of(tag)) && json_string_value(tag)[1] == '0' + number)
-            json_array_append(ret, tag);
-}
-
-static const json_t *item_of(const json_t *items, const json_t *user)
-{
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach(items, i, item)
-        if (json_equal(json_object_get(item, "user"), user))
-            return item;
-    return NULL;
-}
-
 /* One entry of im_set_attr (an object) or im_remove_attr (an array of names); 0, or an ErrorCode.
  */
-static int change_attrs(struct v4_call *c, const json_t *entry, const json_t *item)
+static int change_attrs(struct v4_call *c, const json_t *entry)
 {
     struct change *change = c->state;
-    json_t *remove = json_array(), *add = json_array();
+    json_t *prefixes = json_array(), *add = json_array();
     json_t *attrs = json_object_get(entry, "Attrs");
     json_t *value;
     const char *name;
@@ -431,46 +424,33 @@ static int change_attrs(struct v4_call *c, const json_t *entry, const json_t *it
         struct text text = value_text(c, value);
         number = number_of(change->names, name);
         wrong = number < 0 ? 90033 : text_present(text) ? wrong : 90030;
-        add_values_of(remove, item, number);
+        json_array_append_new(prefixes, json_sprintf("#%d=", number));
         json_array_append_new(add, json_sprintf("#%d=%.*s", number, TEXT_ARG(text)));
     }
     json_array_foreach(attrs, i, value) {
         number = number_of(change->names, json_is_string(value) ? json_string_value(value) : "");
         wrong = number < 0 ? 90033 : wrong;
-        add_values_of(remove, item, number);
+        json_array_append_new(prefixes, json_sprintf("#%d=", number));
     }
-    add_change(change, json_object_get(entry, "To_Account"), remove, add);
+    add_change(change, json_object_get(entry, "To_Account"), "remove_prefixes", prefixes, add);
     return wrong;
 }
 
-static void attrs_with_tags(struct v4_call *c)
+static void attrs_with_names(struct v4_call *c)
 {
     struct change *change = c->state;
-    const json_t *items = json_object_get(v4_reply(c), "items");
     const json_t *entry;
     size_t i;
 
+    change->names = names_told(c);
     json_array_foreach(change->entries, i, entry) {
-        int wrong = change_attrs(c, entry, item_of(items, json_object_get(entry, "To_Account")));
+        int wrong = change_attrs(c, entry);
         if (!wrong)
             continue;
         v4_fail(c, wrong, "an attribute is not as it must be");
         return;
     }
     make_changes(c);
-}
-
-static void attrs_with_names(struct v4_call *c)
-{
-    struct change *change = c->state;
-    json_t *users = json_array();
-    const json_t *entry;
-    size_t i;
-
-    change->names = names_told(c);
-    json_array_foreach(change->entries, i, entry)
-        json_array_append(users, json_object_get(entry, "To_Account"));
-    ask_tags(c, users, attrs_with_tags);
 }
 
 static void begin_attrs(struct v4_call *c)
@@ -579,6 +559,8 @@ static int add_tags(json_t *ret, const json_t *tags)
             return 90040;
         if (json_string_length(tag) > TEXT_BYTES)
             return 90020;
+        if (is_attribute(v4_text_of(tag)))
+            return 90034;
         json_array_append(ret, (json_t *)tag);
     }
     return 0;
@@ -650,22 +632,16 @@ static json_t *audience_of(const struct push *push)
     return to;
 }
 
-/* A number that comes again is the same task. */
-static void push_with_names(struct v4_call *c)
+static void send_push(struct v4_call *c, bool only_replay, v4_next *next)
 {
-    struct push *push = c->state;
-    int wrong = read_condition(c, push, names_told(c));
-
-    if (wrong) {
-        v4_fail(c, wrong, "Condition is not as it must be");
-        return;
-    }
-    json_object_set_new(push->body, "to", audience_of(push));
+    const struct push *push = c->state;
     const struct v4_ask ask = {
         .body = json_incref(push->body),
         .idempotency_key = text_of(
-            arena_printf(c->op->arena, "im_push-%lld", (long long)v4_int(c, "MsgRandom", 0)))};
-    v4_ask(c, &notification_send, &ask, take_pushed);
+            arena_printf(c->op->arena, "im_push-%lld", (long long)v4_int(c, "MsgRandom", 0))),
+        .only_replay = only_replay};
+
+    v4_ask(c, &notification_send, &ask, next);
 }
 
 static int64_t age_s(const json_t *notification)
@@ -686,7 +662,32 @@ static void take_earlier(struct v4_call *c)
     else if (age_s(json_array_get(items, PUSHES_A_DAY - 1)) < DAY_SECONDS)
         v4_fail(c, 90047, "more than %d pushes in a day", PUSHES_A_DAY);
     else
-        ask_names(c, push_with_names);
+        send_push(c, false, take_pushed);
+}
+
+/* A number that comes again is the same task, and no further one that there might be too many of.
+ */
+static void take_replay(struct v4_call *c)
+{
+    const struct v4_ask earlier = {.query = {V4_PARAM("limit", TEXT("100"))}};
+
+    if (c->step.replayed)
+        take_pushed(c);
+    else
+        v4_ask(c, &notification_list, &earlier, take_earlier);
+}
+
+static void push_with_names(struct v4_call *c)
+{
+    struct push *push = c->state;
+    int wrong = read_condition(c, push, names_told(c));
+
+    if (wrong) {
+        v4_fail(c, wrong, "Condition is not as it must be");
+        return;
+    }
+    json_object_set_new(push->body, "to", audience_of(push));
+    send_push(c, true, take_replay);
 }
 
 static void im_push(struct v4_call *c)
@@ -694,7 +695,6 @@ static void im_push(struct v4_call *c)
     struct push *push = arena_alloc(c->op->arena, sizeof(*push));
     json_t *elements = v4_elements_in(c, v4_get(c, "MsgBody"));
     struct text from = v4_text(c, "From_Account");
-    const struct v4_ask ask = {.query = {V4_PARAM("limit", TEXT("100"))}};
 
     if (!elements)
         return;
@@ -707,7 +707,7 @@ static void im_push(struct v4_call *c)
     push->any = v4_owned(c, json_array());
     push->all = v4_owned(c, json_array());
     c->state = push;
-    v4_ask(c, &notification_list, &ask, take_earlier);
+    ask_names(c, push_with_names);
 }
 
 const struct v4_work v4_im_push = {im_push_in, im_push_out, im_push};
