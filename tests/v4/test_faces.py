@@ -1,17 +1,13 @@
 """One world: what is done through one face is seen through the other. And who may do it."""
 
-import hashlib
 import http.client
 import json
 import pathlib
 import time
 import urllib.parse
-import urllib.request
-import zlib
 
 import pytest
 
-import given
 from support.server import run_duetd
 from usersig import APP_ID, packed, usersig
 
@@ -278,24 +274,3 @@ def test_an_expected_continue_is_answered(v4, v4_server):
 
 def test_unknown_members_are_passed_over(v4, pair):
     assert v4.code("openim/sendmsg", message(*pair, NewIn2030={"a": [1]})) == 0
-
-
-def test_the_link_of_an_hour_expires_and_is_signed(v4, api, db):
-    api.put("/v1/users/alice", {})
-    api.put("/v1/users/bob", {})
-    given.closed_hour(given.World(v4, api, 0, db))
-    hour = given.hour_told(given.hour_before(3))
-    (file,) = v4.ok("open_msg_svc/get_history", {"ChatType": "C2C", "MsgTime": hour})["File"]
-
-    with urllib.request.urlopen(file["URL"], timeout=10) as response:
-        packed_file = response.read()
-    plain = zlib.decompress(packed_file, 31)
-    assert (len(packed_file), hashlib.md5(packed_file).hexdigest()) == (file["GzipSize"], file["GzipMD5"])
-    assert (len(plain), hashlib.md5(plain).hexdigest()) == (file["FileSize"], file["FileMD5"])
-    lines = plain.decode().splitlines()
-    assert lines[0].endswith('"MsgList":[') and lines[-1] == "]}"
-    (told,) = json.loads(plain)["MsgList"]
-    assert told["From_Account"] == "alice" and told["MsgBody"] == TEXT
-    forged = file["URL"].replace("expires=", "expires=9")
-    with urllib.request.urlopen(forged, timeout=10) as response:
-        assert json.loads(response.read())["ErrorCode"] == 1005

@@ -141,7 +141,8 @@ struct v4_call {
  */
 void v4_ask(
     struct v4_call *c, const struct operation *operation, const struct v4_ask *ask, v4_next *next);
-/* The step again, where its operation gives its reply in pieces: op->raw until the next one. */
+/* The step again, where its operation gives its reply in pieces: op->raw until the next one. Each
+ * has the time of a request. */
 void v4_more(struct v4_call *c, v4_next *next);
 void v4_for_each(struct v4_call *c, const struct v4_each *each);
 void v4_list_all(struct v4_call *c, const struct v4_listing *listing);

@@ -22,8 +22,8 @@ struct v4;
 int v4_new(const struct settings *borrows, struct v4 **ret, char *why, size_t why_size);
 void v4_free(struct v4 *v4);
 
-/* Whether the target is of this face: whatever is wrong with the request, it is answered as SDKs
- * expect. */
+/* Whether the target is a command of this face: whatever is wrong with the request, it is answered
+ * as SDKs expect. Files are fetched by other programs, which look at the status. */
 bool v4_claims(struct text target);
 
 /* Who asks, by the UserSig of the query: an administrator, or -1. Looks at no database. */

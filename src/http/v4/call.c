@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "http/route.h"
 #include "http/v4/state.h"
@@ -195,6 +196,8 @@ void v4_more(struct v4_call *c, v4_next *next)
     c->step.arena = c->piece;
     c->step.raw = TEXT_ABSENT;
     c->step.more = false;
+    c->step.deadline_us =
+        clock_mono_us() + c->op->services->settings->request_timeout_s * USEC_PER_SEC;
     c->takes_errors = false;
     c->next = next;
     c->pending = true;

@@ -79,10 +79,26 @@ static const struct v4_field get_history_out[] = {
     V4_LAST,
 };
 
+struct making {
+    struct text archive; /* its SHA-256 */
+    int64_t bytes;       /* of the archive */
+    struct history_file *file;
+};
+
+/* "https://chat.example.org", as the client knows the server. */
+static struct text origin(const struct v4_call *c)
+{
+    const char *url = c->op->services->settings->v4_url;
+
+    return text_of(*url ? url : arena_printf(c->op->arena, "http://%.*s", TEXT_ARG(c->host)));
+}
+
 static json_t *link_out(struct v4_call *c, const struct history_facts *facts)
 {
     char mac[MAC_CHARS + 1], time[CLOCK_TEXT];
-    int64_t bytes = c->step.file.end;
+    const struct making *making = c->state;
+    int64_t bytes = making->bytes;
+    struct text from = origin(c);
     int64_t expires_s = clock_now_us() / USEC_PER_SEC + LINK_SECONDS;
     struct text msg_time = v4_text(c, "MsgTime");
 
@@ -92,20 +108,29 @@ static json_t *link_out(struct v4_call *c, const struct history_facts *facts)
     return json_pack(
         "{s:o, s:o, s:I, s:s, s:I, s:s}", "URL",
         json_sprintf(
-            "http://%.*s/v4/files/%.*s.gz?bytes=%" PRId64 "&expires=%" PRId64 "&signature=%s",
-            TEXT_ARG(c->host), TEXT_ARG(msg_time), bytes, expires_s, mac),
+            "%.*s/v4/files/%.*s.gz?bytes=%" PRId64 "&expires=%" PRId64 "&signature=%s",
+            TEXT_ARG(from), TEXT_ARG(msg_time), bytes, expires_s, mac),
         "ExpireTime", json_sprintf("%.10s %.8s", local.ptr, local.ptr + 11), "FileSize",
         facts->size, "FileMD5", facts->md5, "GzipSize", facts->gzip_size, "GzipMD5",
         facts->gzip_md5);
 }
 
+static void answer_file(struct v4_call *c, const struct history_facts *facts)
+{
+    if (facts->messages == 0)
+        v4_fail(c, 1004, "there are no messages in that hour");
+    else
+        v4_answer(c, "File", json_pack("[o]", link_out(c, facts)));
+}
+
 /* Only its size and digests are wanted: the file is made again for whoever fetches it. */
 static void take_piece(struct v4_call *c)
 {
+    const struct making *making = c->state;
     buf_auto made = BUF(PIECE_BYTES_MAX);
     struct history_facts facts;
 
-    if (history_file_add(c->state, c->step.raw, !c->step.more, &made) != 0) {
+    if (history_file_add(making->file, c->step.raw, !c->step.more, &made) != 0) {
         v4_fail(c, 1003, "the archive is not as it must be");
         return;
     }
@@ -113,23 +138,35 @@ static void take_piece(struct v4_call *c)
         v4_more(c, take_piece);
         return;
     }
-    history_file_facts(c->state, &facts);
-    if (facts.messages == 0)
-        v4_fail(c, 1004, "there are no messages in that hour");
-    else
-        v4_answer(c, "File", json_pack("[o]", link_out(c, &facts)));
+    history_file_facts(making->file, &facts);
+    v4_keep_file(c->op->services->v4, making->archive, &facts);
+    answer_file(c, &facts);
+}
+
+static void make_file(struct v4_call *c)
+{
+    struct making *making = c->state;
+
+    making->file = history_file_new(c->op->services->settings->v4_app_id, v4_text(c, "MsgTime"));
+    arena_defer(c->op->arena, history_file_free, making->file);
+    c->step.file.coding = CODING_IDENTITY;
+    c->step.file.position = 0;
+    c->step.file.end = making->bytes;
+    v4_more(c, take_piece);
 }
 
 static void take_archive(struct v4_call *c)
 {
-    int64_t app_id = c->op->services->settings->v4_app_id;
+    struct making *making = arena_alloc(c->op->arena, sizeof(*making));
+    struct history_facts facts;
 
-    c->state = history_file_new(app_id, v4_text(c, "MsgTime"));
-    arena_defer(c->op->arena, history_file_free, c->state);
-    c->step.file.coding = CODING_IDENTITY;
-    c->step.file.position = 0;
-    c->step.file.end = *(const int64_t *)v4_out(c, "bytes");
-    v4_more(c, take_piece);
+    making->archive = *(const struct text *)v4_out(c, "sha256");
+    making->bytes = *(const int64_t *)v4_out(c, "bytes");
+    c->state = making;
+    if (v4_known_file(c->op->services->v4, making->archive, &facts))
+        answer_file(c, &facts);
+    else
+        make_file(c);
 }
 
 static void get_history(struct v4_call *c)
@@ -182,9 +219,10 @@ static int check_link(struct op *op, struct file_asked *in, struct text msg_time
         !text_present(hour_of(op->arena, msg_time, &in->hour_us)))
         return err_plain(op->err, ERR_ARCHIVE_UNKNOWN);
     sign_link(key, msg_time, in->bytes, in->expires, mac);
-    bool good = CRYPTO_memcmp(mac, in->signature.ptr, MAC_CHARS) == 0;
-    if (!good || clock_now_us() / USEC_PER_SEC > in->expires)
-        return err_plain(op->err, ERR_ARCHIVE_EXPIRED);
+    if (CRYPTO_memcmp(mac, in->signature.ptr, MAC_CHARS) != 0)
+        return err_set(op->err, ERR_FORBIDDEN, "the link is not as it was given");
+    if (clock_now_us() / USEC_PER_SEC > in->expires)
+        return err_set(op->err, ERR_FORBIDDEN, "the link has expired; get_history gives another");
     return 0;
 }
 

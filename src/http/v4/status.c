@@ -1,5 +1,4 @@
 /* Sessions, who is online, and numbers of the app. */
-#include "base/clock.h"
 #include "http/v4/state.h"
 #include "ops/services.h"
 
@@ -198,12 +197,7 @@ static const struct v4_field getappinfo_out[] = {
     V4_LAST,
 };
 
-#define DAYS_MAX 30
-
-struct day {
-    char date[9];
-    int64_t messages;
-};
+#define DAY_CHARS 10 /* 2026-11-22 */
 
 static bool is_wanted(const struct v4_call *c, const char *name)
 {
@@ -223,75 +217,57 @@ static void add_number(const struct v4_call *c, json_t *day, const char *name, i
         json_object_set_new(day, name, json_sprintf("%lld", (long long)number));
 }
 
-/* What is not counted here is 0, every value a text. */
-static json_t *day_out(const struct v4_call *c, const struct day *day, bool today)
+/* "2026-11-22" as "20261122". */
+static json_t *date_out(struct text day)
 {
+    return json_sprintf("%.4s%.2s%.2s", day.ptr, day.ptr + 5, day.ptr + 8);
+}
+
+/* What is not counted here is 0, every value a text. `now`: what is known of today alone; NULL of
+ * other days. */
+static json_t *day_out(
+    const struct v4_call *c, struct text day, const json_t *messages, const json_t *now)
+{
+    static const char *const counted[] = {"C2CUpMsgNum", "C2CDownMsgNum", "UpMsgNum", "DownMsgNum"};
     static const char *const uncounted[] = {
         "ActiveUserNum",  "RegistUserNumOneDay", "LoginTimes",      "LoginUserNum",
         "SendMsgUserNum", "C2CSendMsgUserNum",   "APNSMsgNum",      "C2CAPNSMsgNum",
         "ChainIncrease",  "ChainDecrease",       "CallBackReq",     "CallBackRsp",
         "GroupUpMsgNum",  "GroupDownMsgNum",     "GroupAllGroupNum"};
-    const json_t *stats = c->step_reply;
-    json_t *out = json_pack("{s:s}", "Date", day->date);
+    json_t *out = json_pack("{s:o}", "Date", date_out(day));
 
     if (is_wanted(c, "AppName"))
         json_object_set_new(out, "AppName", json_string("Duet"));
     if (is_wanted(c, "Company"))
         json_object_set_new(out, "Company", json_string(""));
     add_number(c, out, "AppId", c->op->services->settings->v4_app_id);
-    add_number(c, out, "C2CUpMsgNum", day->messages);
-    add_number(c, out, "C2CDownMsgNum", day->messages);
-    add_number(c, out, "UpMsgNum", day->messages);
-    add_number(c, out, "DownMsgNum", day->messages);
-    add_number(c, out, "RegistUserNumTotal", json_integer_value(json_object_get(stats, "users")));
-    add_number(
-        c, out, "MaxOnlineNum",
-        today ? json_integer_value(json_object_get(stats, "users_online")) : 0);
+    add_number(c, out, "RegistUserNumTotal", json_integer_value(json_object_get(now, "users")));
+    add_number(c, out, "MaxOnlineNum", json_integer_value(json_object_get(now, "users_online")));
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
+        add_number(c, out, counted[i], json_integer_value(messages));
     for (size_t i = 0; i < sizeof(uncounted) / sizeof(uncounted[0]); i++)
         add_number(c, out, uncounted[i], 0);
     return out;
 }
 
-/* "2026-11-22T14" and the like. */
-static void write_date(struct text hour, char date[9])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < hour.len && n < 8; i++)
-        if (hour.ptr[i] >= '0' && hour.ptr[i] <= '9')
-            date[n++] = hour.ptr[i];
-    date[n] = '\0';
-}
-
+/* Today is there before its first hour is over. */
 static void take_stats(struct v4_call *c)
 {
-    struct day days[DAYS_MAX + 1] = {0};
-    const json_t *hours = json_object_get(v4_reply(c), "messages_by_hour");
-    char now[CLOCK_TEXT];
-    const json_t *hour;
-    size_t i, n = 1;
-
-    write_date(clock_to_text(clock_now_us(), now), days[0].date);
-    json_array_foreach(hours, i, hour) {
-        char date[9];
-        size_t d = 0;
-        write_date(v4_text_in(hour, "hour"), date);
-        while (d < n && strcmp(days[d].date, date) != 0)
-            d++;
-        if (d == n && n < DAYS_MAX)
-            memcpy(days[n++].date, date, sizeof(date));
-        days[d < DAYS_MAX ? d : DAYS_MAX].messages +=
-            json_integer_value(json_object_get(hour, "messages"));
-    }
+    const json_t *stats = v4_reply(c);
+    const json_t *day;
     json_t *result = json_array();
-    for (i = 0; i < n; i++) {
-        /* Newest first. */
-        size_t newest = 0;
-        for (size_t d = 1; d < n; d++)
-            if (strcmp(days[d].date, days[newest].date) > 0)
-                newest = d;
-        json_array_append_new(result, day_out(c, &days[newest], i == 0));
-        days[newest].date[0] = '\0';
+    size_t i;
+    struct text today = v4_text_in(stats, "at");
+
+    today.len = DAY_CHARS;
+    json_array_append_new(result, day_out(c, today, NULL, stats));
+    json_array_foreach(json_object_get(stats, "messages_by_day"), i, day) {
+        struct text date = v4_text_in(day, "day");
+        const json_t *messages = json_object_get(day, "messages");
+        if (text_equal(date, today))
+            json_array_set_new(result, 0, day_out(c, today, messages, stats));
+        else
+            json_array_append_new(result, day_out(c, date, messages, NULL));
     }
     c->info = "OK";
     v4_answer(c, "Result", result);

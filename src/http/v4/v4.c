@@ -18,6 +18,7 @@
 #define ADMINS_MAX 16
 #define KNOWN 64
 #define DIGEST_BYTES 32
+#define FILES 64
 
 struct admin {
     struct text name;
@@ -33,6 +34,12 @@ struct known {
     int64_t expires_in_s;
 };
 
+/* A file of get_history: to learn this of it the whole file is made. */
+struct file_known {
+    char archive[2 * DIGEST_BYTES + 1];
+    struct history_facts facts;
+};
+
 struct v4 {
     const struct settings *settings;
     struct text key;
@@ -40,6 +47,8 @@ struct v4 {
     struct admin admins[ADMINS_MAX];
     size_t n_admins;
     struct known known[KNOWN]; /* by the first byte of the digest */
+    struct file_known files[FILES];
+    size_t n_files; /* ever: each takes the place of the oldest */
 };
 
 /* ---- life ---- */
@@ -77,7 +86,32 @@ struct text v4_key(const struct v4 *v4)
 
 bool v4_claims(struct text target)
 {
-    return text_starts_with(target, TEXT("/v4/"));
+    return text_starts_with(target, TEXT("/v4/")) && !text_starts_with(target, TEXT("/v4/files/"));
+}
+
+/* ---- files ---- */
+
+bool v4_known_file(struct v4 *v4, struct text archive, struct history_facts *ret)
+{
+    bool known = false;
+
+    pthread_mutex_lock(&v4->mutex);
+    for (size_t i = 0; i < FILES && !known; i++) {
+        known = text_equal(text_of(v4->files[i].archive), archive);
+        if (known)
+            *ret = v4->files[i].facts;
+    }
+    pthread_mutex_unlock(&v4->mutex);
+    return known;
+}
+
+void v4_keep_file(struct v4 *v4, struct text archive, const struct history_facts *facts)
+{
+    pthread_mutex_lock(&v4->mutex);
+    struct file_known *file = &v4->files[v4->n_files++ % FILES];
+    snprintf(file->archive, sizeof(file->archive), "%.*s", TEXT_ARG(archive));
+    file->facts = *facts;
+    pthread_mutex_unlock(&v4->mutex);
 }
 
 /* ---- who asks ---- */
