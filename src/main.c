@@ -88,11 +88,12 @@ static void block_signals(sigset_t *ret)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* As many files as connections, with room for the rest; the limit itself is the operator's. */
+/* As many files as connections and streams, with room for the rest; the limit itself is the
+ * operator's. */
 static void raise_file_limit(const struct settings *settings)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)settings->max_connections + 256;
+    rlim_t wanted = (rlim_t)(settings->max_connections + settings->max_streams) + 256;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
@@ -141,6 +142,7 @@ static void stop_serving(struct serving *s)
 {
     if (s->server) {
         server_stop_accepting(s->server);
+        store_release(s->services.store);
         bool drained = server_drain(s->server, s->program->settings.stop_timeout_s);
         if (!drained)
             log_event(LOG_WARN, "requests_refused_at_stop");

@@ -106,6 +106,21 @@ def api(server, contract):
 
 
 @pytest.fixture
+def settings(api):
+    """Changes settings for one test: settings(sessions="one"). Afterwards they have their defaults."""
+    changed = set()
+
+    def patch(**changes):
+        changed.update(changes)
+        reply = api.patch("/v1/settings", changes, headers={"If-Match": "*"})
+        assert reply.status == 200, reply
+
+    yield patch
+    if changed:
+        patch(**dict.fromkeys(changed))
+
+
+@pytest.fixture
 def client_of(contract):
     """An Api for another server: client_of(server)."""
     return lambda server: Api(server, contract)

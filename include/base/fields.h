@@ -45,13 +45,14 @@ enum field_place {
     IN_BODY = 0,
     IN_PATH,
     IN_QUERY,
-    IN_HEADER,
+    IN_HEADER, /* also in a reply: TEXT alone, which is no column */
     IN_CALLER, /* what the token says, by name: as_user: whose it is, absent for a back-end token;
                 * as_device: the one device that it was made for; issued_at, of a user token;
                 * sent_by: the subject of any */
     IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
-    IN_CHECK,  /* nowhere: absent until the operation's check fills it */
-    IN_INNER,  /* the body, where the server itself asks (field_source.inner); clients may not */
+    IN_CHECK, /* nowhere: absent until the operation fills it; in a reply a column that is not shown
+               */
+    IN_INNER, /* the body, where the server itself asks (field_source.inner); clients may not */
 };
 
 /* An INT or TIME that is not there. */

@@ -49,6 +49,10 @@ struct metrics {
     atomic_uint_least64_t batches_split;
     atomic_uint_least64_t notifications_delivered; /* entries that this server has written */
     atomic_uint_least64_t refused_full;            /* 503 because a queue was full */
+    struct histogram stream_delay_us;              /* from an entry's time to its streams */
+    atomic_uint_least64_t stream_entries;          /* given to streams */
+    atomic_uint_least64_t streams_slow; /* closed, because what they were sent was not taken */
+    atomic_uint_least64_t wakeups;      /* mailboxes that this server was told of */
     atomic_uint_least64_t jobs_performed;
     atomic_int_least64_t archives_waiting; /* as it was seen last */
     atomic_int_least64_t jobs_late;        /* these three as they were seen last */

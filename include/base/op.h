@@ -9,6 +9,11 @@
 
 struct op;
 struct services;
+struct watch;
+
+/* What `run` returns of an operation on LANE_READER that waits for something else: it is another's
+ * by now, and done is called later, or it is put in line again. */
+#define OP_WAITS 1
 
 /* Where `run` runs. */
 enum lane {
@@ -43,6 +48,10 @@ struct operation {
      * called again when the client has taken that, as long as it sets op->more. Each piece has an
      * arena of its own; that of the piece before is there until `run` has ended. */
     bool stream;
+    /* The client may ask for a stream of events: then op->watch is set, and `run` opens it. op->raw
+     * are the first of them, op->more says that `run` is to be called again for more, before the
+     * watch is parked. The records of the LIST in `out` are the events. */
+    bool follows;
     /* With `stream`: the bytes of the reply stay the same, and are known beforehand. The first call
      * of `run` gives no piece but op->file, so that a part can be asked for (RFC 9110, 14). */
     bool file;
@@ -103,7 +112,9 @@ struct op {
     const void *call;    /* LANE_READER: the SQL call, a struct call */
     void *db;            /* LANE_READER: the thread's connection, a struct db */
     void *db_error; /* LANE_READER: within a transaction, where a call leaves its struct db_error */
-    struct op *next; /* of the line it stands in */
+    struct watch *watch; /* operation->follows: the stream that is asked for; NULL: none is */
+    void *kept;          /* of `run`, for when it is called again */
+    struct op *next;     /* of the line it stands in */
 
     void (*done)(struct op *op, int result); /* called exactly once, from any thread */
     void *owner;                             /* of `done` */

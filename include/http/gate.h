@@ -40,7 +40,7 @@ struct gate {
     int64_t content_length; /* -1 when chunked or none */
     /* Trimmed; absent when not sent. */
     struct text host, authorization, content_type, idempotency_key, request_id, if_match,
-        if_none_match, if_range, range, accept_encoding, last_event_id;
+        if_none_match, if_range, range, accept, accept_encoding, last_event_id;
     bool expect_continue;
 };
 

@@ -5,6 +5,7 @@
 
 #include <microhttpd.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "http/rate_limit.h"
@@ -32,6 +33,8 @@ struct reply_context {
     const char *content_range; /* or NULL */
     struct text digest;        /* of the whole, as Repr-Digest; or absent */
     bool ranges;               /* a part of it can be asked for */
+    const char *own_header;    /* of the operation; or NULL */
+    const char *own_value;
     bool replayed;
     struct text tag; /* the resource's own entity tag; absent: it has none */
     bool etag;       /* one resource, read: it has a tag, its own or a digest of the body */
@@ -43,6 +46,10 @@ struct reply_context {
 /* The problem document (RFC 9457) of an error. `is_write`: it also says whether anything was
  * applied; `repeatable`: repeating the request cannot apply it twice. */
 char *reply_problem(const struct err *err, struct text request_id, bool is_write, bool repeatable);
+
+/* Status line and headers of a stream of events in chunks, for which there is no struct
+ * MHD_Response. */
+struct text reply_event_head(const struct reply_context *context, struct arena *arena);
 
 /* NULL when libmicrohttpd cannot make it. Takes reply->body. */
 struct MHD_Response *reply_make(struct reply *reply, const struct reply_context *context);

@@ -7,8 +7,8 @@
 
 #include "base/op.h"
 
-/* "gzip" is one of the codings, not with a weight of 0. */
-bool accepts_gzip(struct text accept_encoding);
+/* `wanted` is one of the list in Accept or Accept-Encoding, not with a weight of 0. */
+bool accepts(struct text list, struct text wanted);
 
 /* By the weak comparison that If-None-Match asks for. */
 bool matches_etag(struct text if_none_match, struct text etag);

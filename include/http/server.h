@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "http/connections.h"
 #include "http/rate_limit.h"
+#include "http/streams.h"
 #include "http/token.h"
 #include "ops/services.h"
 
@@ -20,6 +21,7 @@ struct server {
     struct tokens *tokens;     /* borrowed */
     struct connections *connections;
     struct rate_limit *limits;
+    struct streams *streams;
     char request_id_prefix[17];
     atomic_uint_least64_t n_requests;
     atomic_int_least64_t n_suspended;
@@ -40,9 +42,10 @@ int server_start(
     char *why,
     size_t why_size);
 
-/* No new connections; replies on those that are open close them. */
+/* No new connections; replies on those that are open close them, and streams end. */
 void server_stop_accepting(struct server *server);
-/* Waits until every request has been answered, `seconds` at the most; true when they all were. */
+/* Waits until every request has been answered and every stream has ended, `seconds` at the most;
+ * true when they all were. */
 bool server_drain(struct server *server, int64_t seconds);
 /* Closes all. No request may be suspended any more: whoever holds one has called its `done`. */
 void server_free(struct server *server);

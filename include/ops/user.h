@@ -29,6 +29,10 @@ extern const struct fields sender_profile_fields;
     FIELD_TEXT(type, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)
 #define FIELD_PEER(type)                                                                           \
     FIELD_TEXT(type, peer, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)
+/* What device_session asks of whoever acts as a device. */
+#define FIELDS_OF_SESSION(type)                                                                    \
+    FIELD_TEXT(type, as_user, .from = IN_CALLER), FIELD_TEXT(type, as_device, .from = IN_CALLER),  \
+        FIELD_TIME(type, issued_at, .from = IN_CALLER)
 #define FIELD_CURSOR(type)                                                                         \
     FIELD_TEXT(type, cursor, .from = IN_QUERY, .min = 1, .max = 128, .visible_ascii = true)
 #define FIELD_LIMIT(type)                                                                          \

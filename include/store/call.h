@@ -27,6 +27,9 @@ int statement_check_rows(
     char *why,
     size_t why_size);
 
+/* The LIST of a reply; NULL: it has none. */
+const struct field *call_list(const struct fields *out);
+
 /* Prepares the call and holds the columns of its result against the operation's table: -1 with one
  * sentence in `why` when the database does not fit this program. */
 int call_check(struct db *db, const struct call *call, char *why, size_t why_size);

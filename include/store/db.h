@@ -40,6 +40,8 @@ void db_disconnect(struct db *db);
 /* False also when the server has gone away since the last call. */
 bool db_is_alive(struct db *db);
 PGconn *db_handle(struct db *db);
+/* Another number for each connection; 0 before the first. */
+uint64_t db_session(const struct db *db);
 
 enum db_fault {
     DB_FAULT_NONE,
@@ -88,6 +90,10 @@ int db_begin(struct db *db, struct db_error *error);
 int db_begin_snapshot(struct db *db, struct db_error *error);
 int db_commit(struct db *db, struct db_error *error);
 void db_rollback(struct db *db);
+
+/* From now on notices on `channel`, which is an SQL name, come by this connection. -1 with *error
+ * filled. */
+int db_listen(struct db *db, const char *channel, struct db_error *error);
 
 /* Forgets what was prepared, so that plans are made anew. */
 void db_forget_plans(struct db *db);

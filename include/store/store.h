@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/op.h"
 #include "base/settings.h"
+#include "base/watch.h"
 
 struct store;
 struct send;
@@ -61,6 +62,29 @@ int store_call_rows(struct op *op);
  * next call as the field `cursor` (IN_STREAM); where it is null, the reply is whole. The function
  * sees to it that pieces are small. */
 int store_call_stream(struct op *op);
+
+/* Following a mailbox: first it is opened, then read, then parked; what comes after the opening and
+ * is not in what was read, the watch is told of.
+ *
+ * Opens it, on a reader thread: the mailbox of `user`, for the device that the watch names. -1 with
+ * op->err filled. *ret_last_seq is the newest entry at that moment. */
+int store_watch_open(
+    struct store *store,
+    struct op *op,
+    struct text user,
+    struct watch *watch,
+    int64_t *ret_last_seq);
+/* A request that was woken is about to read again. */
+void store_watch_again(struct store *store, struct watch *watch);
+/* False for a request: there may be something new since it was opened, or parked last; it is to
+ * read again. */
+bool store_watch_park(struct store *store, struct watch *watch);
+/* When this has returned the watch is nobody's but the caller's. Takes one that is not open. */
+void store_watch_close(struct store *store, struct watch *watch);
+/* Requests that wait are woken, and none waits any more. */
+void store_release(struct store *store);
+/* How many streams are open, or requests wait. */
+size_t store_watches(struct store *store, bool streams);
 
 /* A message on its way into two mailboxes. Texts are borrowed until `done` has been called. */
 struct send {

@@ -2,7 +2,8 @@
 -- To be called until finished_at is there.
 --
 -- Messages in the mailboxes of others are theirs and stay, and so do their contact rows, which sending relies
--- on; but whoever had a friend or a block in that row has none any more. That is found by the user's own contact
+-- on; but whoever had a friend or a block in that row has none any more, and a friend's devices are told by an
+-- entry friend_removed, whose peer is nobody, so that its details have the id. That is found by the user's own contact
 -- rows: where those have no counterpart, the other row stays as it is, and lists pass it over, as the user's
 -- number is nobody's.
 --
@@ -10,8 +11,8 @@
 -- retry    safe: each call removes what is left
 -- locks    the receipt's row, so that one works at a time; then the heads of up to 1000 contacts or requests, in
 --          ascending order
--- indexes  erasure_pkey, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey, device_pkey, stream_pkey,
---          idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
+-- indexes  erasure_pkey, app_user_user_id_key, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey,
+--          device_pkey, stream_pkey, idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
 create or replace function duet.erasure_continue(
     p_id text,
     p_limit bigint
@@ -28,6 +29,7 @@ declare
     v_erasure erasure;
     v_left bigint := p_limit;
     v_peer bigint[];
+    v_friend bigint[];
     v_table text;
     v_first bigint;
     v_n bigint;
@@ -47,6 +49,21 @@ begin
             where c.owner = v_erasure.user_no order by c.peer limit least(v_left, 1000)
         );
         perform mailbox_lock(v_peer);
+        v_friend := array(
+            select c.owner from contact as c
+            where c.owner = any (v_peer) and c.peer = v_erasure.user_no and c.friend
+              -- To whom a user made again with the id is a friend by now, the entry would take that one.
+              and not exists (
+                  select from contact as n
+                  where n.owner = c.owner
+                    and n.peer = (select u.user_no from app_user as u where u.user_id = v_erasure.user_id)
+                    and n.friend
+              )
+        );
+        perform entry_add(
+            v_friend, array_fill(v_erasure.user_no, array[cardinality(v_friend)]), 23, clock_timestamp(),
+            json_build_object('deleted_user', v_erasure.user_id)::text
+        );
         update contact as c
         set friend = false,
             friend_since = null,
@@ -74,7 +91,7 @@ begin
         v_removed := v_removed || jsonb_build_object('friend_request', (v_removed ->> 'friend_request')::bigint + v_n);
         v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
 
-        -- At most 32, 100 and 200, and as many streams as were open.
+        -- At most 200, 32 and 100, and as many streams as were open.
         delete from device as d where d.owner = v_erasure.user_no;
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('device', v_n);

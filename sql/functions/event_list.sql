@@ -1,22 +1,28 @@
--- duet.event_list: the entries of a mailbox after seq p_after, oldest first.
+-- duet.event_list: the entries of a mailbox after seq p_after, oldest first, as event_show tells them.
 --
--- An entry that is a message, or tells of one that was edited or recalled, has the message as it is now. Where that
--- can no longer be read, or was removed from this mailbox, target_ names it, as long as its row is there. Other
--- entries have a peer and details. Imported messages are history and no news: they are passed over, as are messages
--- that have been removed.
+-- With p_device the rules for offline messages hold (offline_list) for all up to p_until, or the end of the
+-- mailbox; and where p_after is null, it is the device's position. Without, all are shown that can still be read
+-- (event_pick), and p_after null is 0. p_live_since: since when the caller has been connected.
 --
--- Each row also says last_seq, the newest entry of the mailbox, and skipped, how many entries between
--- p_after and the first row can no longer be read; where there is no row, all up to last_seq. A refusal,
--- or an empty page, is one row whose seq is null.
+-- Each row also says last_seq, the newest entry of the mailbox; skipped, how many entries between the asked
+-- position and the first row are left out, where there is no row up to `reached`; reached, up to where
+-- the mailbox has been looked at; and left_out, how many up to there are not among the rows. A refusal, or an
+-- empty page, is one row whose seq is null.
 --
--- outcome  ok | user_unknown
+-- outcome  ok | user_unknown; with p_device those of device_session
 -- retry    safe: reads only
 -- locks    none; head and entries are read in one snapshot
--- indexes  app_user_user_id_key, mailbox_head_pkey, mailbox_pkey, app_user_pkey
+-- indexes  app_user_user_id_key, mailbox_head_pkey, device_pkey; those of event_pick, offline_list and event_show
 create or replace function duet.event_list(
     p_user text,
     p_after bigint,
     p_limit bigint,
+    p_device text default null,
+    p_until bigint default null,
+    p_live_since timestamptz default null,
+    p_as_user text default null,
+    p_as_device text default null,
+    p_issued_at timestamptz default null,
     p_now timestamptz default now()
 )
 returns table (
@@ -51,7 +57,9 @@ returns table (
     peer text,
     details text,
     last_seq bigint,
-    skipped bigint
+    skipped bigint,
+    reached bigint,
+    left_out bigint
 )
 language plpgsql stable security definer
 set search_path = duet, pg_temp
@@ -64,7 +72,12 @@ as $$
 declare
     v_owner bigint;
     v_last_seq bigint;
-    v_horizon constant timestamptz := message_horizon(p_now);
+    v_after bigint := p_after;
+    v_until bigint;
+    v_entry message_entry[];
+    v_n bigint;
+    v_skipped bigint;
+    v_reached bigint;
 begin
     select u.user_no, h.last_seq into v_owner, v_last_seq
     from app_user as u
@@ -75,64 +88,61 @@ begin
         return next;
         return;
     end if;
+    if p_device is not null then
+        outcome := device_session(v_owner, p_device, p_as_user, p_as_device, p_issued_at);
+        if outcome <> 'ok' then
+            return next;
+            return;
+        end if;
+        v_after := coalesce(
+            v_after, (select d.position from device as d where d.owner = v_owner and d.device_id = p_device)
+        );
+    end if;
+    v_after := coalesce(v_after, 0);
+
+    v_until := least(p_until, v_last_seq);
+    if p_device is not null and v_after < v_until then
+        v_entry := array(
+            select e
+            from offline_list(v_owner, v_after, p_limit, p_now) as o
+            join message_entry as e on e.owner = v_owner and e.seq = o.seq and e.sent_at = o.sent_at
+            where o.seq <= v_until
+            order by o.seq
+        );
+    else
+        v_until := v_last_seq;
+        v_entry := array(
+            select p.entry
+            from event_pick(
+                array[v_owner], array[v_after], p_limit, message_horizon(p_now), p_live_since, p_now
+            ) as p
+        );
+    end if;
+
+    v_n := cardinality(v_entry)::bigint;
+    v_reached := case when v_n = p_limit then (v_entry[v_n]).seq else v_until end;
+    v_skipped := case when v_n > 0 then (v_entry[1]).seq - 1 else v_reached end - v_after;
 
     return query
-    with page as materialized (
-        select e as entry
-        from message_entry as e
-        where e.owner = v_owner and e.seq > p_after
-          and e.sent_at >= v_horizon and e.sent_at < p_now + interval '1 day'
-          and (e.expires_at is null or e.expires_at > p_now)
-          and not e.deleted
-          and e.options & 32 = 0
-        order by e.seq
-        limit p_limit
-    ),
-    -- The second look is taken for those entries alone that tell of another.
-    told as materialized (
-        select
-            p.entry,
-            case
-                when (p.entry).is_message then p.entry
-                when (p.entry).target_seq is not null and (p.entry).kind_no <= 18 then (
-                    select t
-                    from message_entry as t
-                    where t.owner = v_owner
-                      and t.seq = (p.entry).target_seq
-                      and t.sent_at = (p.entry).target_at
-                )
-            end as about
-        from page as p
-    ),
-    item as materialized (
-        select
-            t.entry,
-            t.about,
-            (t.about).is_message and (t.about).sent_at >= v_horizon
-                and ((t.about).expires_at is null or (t.about).expires_at > p_now) as is_shown
-        from told as t
-    )
     select
-        'ok', (i.entry).seq, entry_kind((i.entry).kind_no), (i.entry).sent_at,
-        m.id_receiver, m.id_receiver_seq, m.id_sender, m.id_sender_seq, m.id_sent_at, m.id_nonce,
-        s.user_id, r.user_id, m.kind, m.elements, m.custom_data,
-        m.sent_at, m.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), s.user_no is null,
-        m.state, m.edited_at,
-        t.id_receiver, t.id_receiver_seq, t.id_sender, t.id_sender_seq, t.id_sent_at, t.id_nonce,
-        p.user_id, (i.entry).details,
-        v_last_seq, (select min((f.entry).seq) from page as f) - p_after - 1
-    from item as i
-    left join lateral (select (i.about).*) as m on i.is_shown
-    left join lateral (select (i.about).*) as t on i.is_shown is false
-    left join app_user as s on s.user_no = m.id_sender
-    left join app_user as r on r.user_no = m.id_receiver
-    left join app_user as p on p.user_no = case when (i.entry).kind_no >= 16 then (i.entry).peer end
-    order by (i.entry).seq;
+        'ok', e.seq, e.kind, e.at,
+        e.message_id_receiver, e.message_id_receiver_seq, e.message_id_sender, e.message_id_sender_seq,
+        e.message_id_sent_at, e.message_id_nonce,
+        e.message_from, e.message_to, e.message_kind, e.message_elements, e.message_custom_data,
+        e.message_sent_at, e.message_sent_by, e.message_sender_profile_nick, e.message_sender_profile_avatar_url,
+        e.message_sender_profile_deleted, e.message_state, e.message_edited_at,
+        e.target_receiver, e.target_receiver_seq, e.target_sender, e.target_sender_seq, e.target_sent_at,
+        e.target_nonce, e.peer, e.details,
+        v_last_seq, greatest(v_skipped, 0), v_reached, greatest(v_reached - v_after, 0) - v_n
+    from event_show(v_entry, p_now) as e
+    order by e.place;
 
     if not found then
         outcome := 'ok';
         last_seq := v_last_seq;
-        skipped := greatest(v_last_seq - p_after, 0);
+        skipped := greatest(v_skipped, 0);
+        reached := v_reached;
+        left_out := greatest(v_reached - v_after, 0);
         return next;
     end if;
 end

@@ -73,6 +73,7 @@ declare
     v_peer constant bigint[] := p_receiver || p_sender;
     v_slot integer[];
     v_seq bigint[];                 -- by slot; null: no copy
+    v_watched bigint[];             -- owners whose entries somebody waits for; null: none
     v_first_contact integer[];      -- slots whose owner has had nothing to do with the peer yet
 
     v_enforced boolean;             -- some item asks for the policy
@@ -147,12 +148,20 @@ begin
         set last_seq = h.last_seq + need.n
         from need
         where h.owner = need.owner
-        returning h.last_seq - need.n as base, need.slots
+        returning
+            h.last_seq - need.n as base, need.slots,
+            case when h.watched_until > now() then h.owner end as watched
     )
-    select array_agg(t.slot order by t.slot), array_agg(t.seq order by t.slot)
-    into v_slot, v_seq
+    select
+        array_agg(t.slot order by t.slot),
+        array_agg(t.seq order by t.slot),
+        array_agg(distinct t.watched) filter (where t.watched is not null)
+    into v_slot, v_seq, v_watched
     from (
-        select unnest(head.slots) as slot, head.base + generate_subscripts(head.slots, 1) as seq
+        select
+            unnest(head.slots) as slot,
+            head.base + generate_subscripts(head.slots, 1) as seq,
+            head.watched
         from head
     ) as t;
 
@@ -337,6 +346,8 @@ begin
                 using errcode = 'serialization_failure';
         end if;
     end if;
+
+    perform mailbox_wake(v_watched);
 
     if not v_special then
         return query

@@ -39,6 +39,7 @@ declare
     v_limit bigint := p_limit;
     v_page bigint[];
     v_owner bigint[];
+    v_watched bigint[];
     v_newcomers boolean;
     v_n_new bigint := 0::bigint;
 begin
@@ -97,15 +98,16 @@ begin
             set last_seq = h.last_seq + 1
             from need
             where h.owner = need.owner
-            returning h.owner, h.last_seq
+            returning h.owner, h.last_seq, h.watched_until > now() as watched
         ),
         -- After all locks are held, so that no earlier entry of a mailbox has a later time.
         locked as materialized (
-            select array_agg(h.owner order by h.owner) as owners, array_agg(h.last_seq order by h.owner) as seqs
+            select array_agg(h.owner order by h.owner) as owners, array_agg(h.last_seq order by h.owner) as seqs,
+                array_agg(h.owner) filter (where h.watched) as watched
             from head as h
         ),
         clock as materialized (
-            select l.owners, l.seqs, message_time(p_now) as now from locked as l
+            select l.*, message_time(p_now) as now from locked as l
         ),
         entry as (
             insert into mailbox (
@@ -121,7 +123,10 @@ begin
             cross join lateral unnest(c.owners, c.seqs) as e(owner, seq)
             returning owner, sent_at
         )
-        select array_agg(e.owner order by e.owner), max(e.sent_at) into v_owner, v_now from entry as e;
+        select array_agg(e.owner order by e.owner), max(e.sent_at), (select c.watched from clock as c)
+        into v_owner, v_now, v_watched
+        from entry as e;
+        perform mailbox_wake(v_watched);
 
         insert into contact (owner, peer, created_at)
         select o, v.sender, v_now from unnest(v_owner) as o order by o

@@ -24,6 +24,7 @@ declare
     v duet.notification;
     v_page bigint[];
     v_owner bigint[];
+    v_watched bigint[];
     v_seq bigint[];
     v_at timestamptz[];
     v_now timestamptz;
@@ -65,7 +66,7 @@ begin
             set last_seq = h.last_seq + 1
             from need
             where h.owner = need.owner
-            returning h.owner, h.last_seq, need.seq, need.at
+            returning h.owner, h.last_seq, need.seq, need.at, h.watched_until > now() as watched
         ),
         locked as materialized (
             select h.* from head as h order by h.owner
@@ -82,7 +83,10 @@ begin
             cross join locked as l
             returning 1
         )
-        select count(*) into served from entry;
+        select count(*), array(select l.owner from locked as l where l.watched)
+        into served, v_watched
+        from entry;
+        perform mailbox_wake(v_watched);
     end if;
 
     v_now := coalesce(p_now, clock_timestamp());

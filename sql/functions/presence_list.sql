@@ -1,5 +1,4 @@
 -- duet.presence_list: whether users can be reached, in the order of p_users: online with a stream or a waiting request,
---
 -- push where a device that is logged in has a push token, else offline; unknown where there is no such user.
 --
 -- outcome  ok

@@ -17,6 +17,7 @@ as $$
 declare
     v erasure_reply;
     v_user_no bigint;
+    v_watched boolean;
     v_erasure_id bigint;
 begin
     select u.user_no into v_user_no from app_user as u where u.user_id = p_user for update;
@@ -26,7 +27,10 @@ begin
             return v;
         end if;
         perform mailbox_lock(array[v_user_no]);
-        delete from mailbox_head as h where h.owner = v_user_no;
+        delete from mailbox_head as h where h.owner = v_user_no returning h.watched_until > now() into v_watched;
+        if v_watched then
+            perform mailbox_wake(array[v_user_no]);
+        end if;
         delete from app_user as u where u.user_no = v_user_no;
         insert into erasure as e (user_id, user_no, started_at, removed)
         values (p_user, v_user_no, clock_timestamp(), '{"app_user": 1, "mailbox_head": 1}')

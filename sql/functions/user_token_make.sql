@@ -1,7 +1,8 @@
 -- duet.user_token_make: may a token be made for this user, and perhaps for this device of the user alone? The server signs
 -- it; nothing is stored.
 --
--- issued_at is what the token shall say: now, or the next second where older ones were made void in this one.
+-- issued_at is what the token shall say: now, or the next second where older ones were made void in this one, be it
+-- for a device that it is for.
 --
 -- outcome  ok | user_unknown
 -- retry    safe: reads only
@@ -21,7 +22,11 @@ begin
     select 'ok', greatest(p_now, u.tokens_valid_from, date_trunc('second', d.kicked_at) + interval '1 second')
     into outcome, issued_at
     from app_user as u
-    left join device as d on d.owner = u.user_no and d.device_id = p_device
+    cross join lateral (
+        select max(o.kicked_at) as kicked_at
+        from device as o
+        where o.owner = u.user_no and (p_device is null or o.device_id = p_device)
+    ) as d
     where u.user_id = p_user;
     if not found then
         outcome := 'user_unknown';

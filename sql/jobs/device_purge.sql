@@ -1,5 +1,5 @@
--- duet.job_device_purge: forget devices that were not seen for 90 days. The tokens of those that were kicked have
--- long expired: one lives for 30 days at most.
+-- duet.job_device_purge: forget devices that were not seen for 90 days; those that were kicked, not before 90 days
+-- from then. With them goes what made their tokens void: user_token_make gives none that lives for more than 30 days.
 --
 -- retry    safe
 -- locks    up to 5000 rows of device; passes over those that somebody else has locked
@@ -24,6 +24,7 @@ begin
             select o.ctid
             from device as o
             where o.seen_at < p_now - interval '90 days'
+              and coalesce(o.kicked_at, '-infinity') < p_now - interval '90 days'
               and not exists (
                   select from stream as s
                   where s.owner = o.owner and s.device_id = o.device_id and s.open_until > p_now

@@ -16,11 +16,11 @@ language sql as $$
     from duet.device_put(p_user, p_device, p_platform, null, null, p_as_user, p_as_device, p_issued_at,
         pg_temp.noon() + p_minute * interval '1 minute') as r
 $$;
-create function pg_temp.active() returns text
+create function pg_temp.active(p_user text default 't-ann') returns text
 language sql as $$
     select coalesce(string_agg(d.device_id, ' ' order by d.device_id), '')
     from duet.device as d join duet.app_user as u on u.user_no = d.owner
-    where u.user_id = 't-ann' and d.is_active
+    where u.user_id = p_user and d.is_active
 $$;
 create function pg_temp.told() returns text
 language sql as $$
@@ -57,6 +57,15 @@ select is(pg_temp.told(), 'a policy d, b policy e, d policy c, e policy c', 'eac
 update duet.setting set sessions = 'many';
 select is(pg_temp.login('a', 'web', 8), 'ok offline', 'whose session has ended logs in again');
 select is(pg_temp.active(), 'a c', 'and is back');
+
+update duet.setting set sessions_limit = 2;
+select pg_temp.make_user('t-cid') as cid \gset
+select pg_temp.login('old', 'ios', 0, 't-cid'), pg_temp.login('new', 'ios', 1, 't-cid') \g /dev/null
+insert into duet.stream (owner, stream_id, device_id, opened_at, open_until)
+values (:cid, 1, 'old', :noon, :noon + interval '1 hour');
+select is(pg_temp.login('third', 'ios', 2, 't-cid'), 'ok new offline', 'where one has to go');
+select is(pg_temp.active('t-cid'), 'old third', 'who is online stays, however long ago it logged in');
+update duet.setting set sessions_limit = 20;
 
 -- ---- who may act as a device ----
 
@@ -141,21 +150,41 @@ select is(pg_temp.login('b', 'web', 150, p_as_user => 't-ann', p_issued_at => :n
     'but the token of the session that was ended stays void');
 select is(pg_temp.login('b', 'web', 150), 'ok new offline', 'with a new one it is a new device');
 
+-- ---- a token that is made void while a login waits ----
+
+update duet.app_user set tokens_valid_from = :noon + interval '1 hour' where user_no = :cid;
+select is(pg_temp.login('x', 'web', 60, 't-cid', 't-cid', p_issued_at => :noon + interval '59 minutes'), 'unauthenticated',
+    'does not make a device');
+select is(pg_temp.login('x', 'web', 60, 't-cid', 't-cid', p_issued_at => :noon + interval '1 hour'), 'ok new offline',
+    'as a newer one does');
+
 -- ---- how many ----
 
 insert into duet.device (owner, device_id, platform, created_at, logged_in_at, seen_at)
 select :bob, 'd' || n, 'web', now(), now(), now() from generate_series(1, 200) as n;
 select is(pg_temp.login('x', 'web', 0, 't-bob'), 'devices_full', 'two hundred are remembered');
 select is((duet.device_put('t-bob', 'd7', 'web', null, null, null, null, null)).outcome, 'ok', 'those can log in');
+update duet.device set logged_in_at = now() - interval '1 hour', kicked_at = now() where owner = :bob and device_id in ('d8', 'd9');
+select is(pg_temp.login('x', 'web', 0, 't-bob'), 'devices_full', 'one whose session has ended keeps its place, so that its tokens stay void');
+update duet.app_user set tokens_valid_from = now() - interval '1 minute' where user_no = :bob;
+select is(pg_temp.login('x', 'web', 0, 't-bob'), 'devices_full', 'also when older ones were made void');
+update duet.app_user set tokens_valid_from = now() + interval '1 second' where user_no = :bob;
+select is(pg_temp.login('x', 'web', 0, 't-bob'), 'ok new offline', 'until all of that time were');
+select is(array(select d.device_id from duet.device as d where d.owner = :bob and d.device_id in ('d7', 'd8', 'd9')), '{d7}',
+    'then it makes room');
 
 -- ---- forgetting ----
 
-update duet.device set seen_at = now() - interval '90 days 1 second' where owner = :bob and device_id in ('d1', 'd2', 'd3');
-update duet.device set seen_at = now() - interval '89 days' where owner = :bob and device_id = 'd4';
-insert into duet.stream (owner, stream_id, device_id, opened_at, open_until) values (:bob, 2, 'd3', now(), now() + interval '1 minute');
-select is((select rows from duet.job_device_purge(now(), false)), 2::bigint, 'devices that were not seen for 90 days are forgotten');
-select is((select count(*) from duet.device where owner = :bob and device_id in ('d3', 'd4')), 2::bigint,
-    'but those whose stream is open, and younger ones, are not');
+insert into duet.device (owner, device_id, platform, created_at, logged_in_at, seen_at)
+select :cid, 'd' || n, 'web', now(), now(), now() from generate_series(1, 6) as n;
+update duet.device set seen_at = now() - interval '90 days 1 second' where owner = :cid and device_id in ('d1', 'd2', 'd3', 'd5', 'd6');
+update duet.device set kicked_at = now() - interval '89 days' where owner = :cid and device_id = 'd5';
+update duet.device set kicked_at = now() - interval '90 days 1 second' where owner = :cid and device_id = 'd6';
+update duet.device set seen_at = now() - interval '89 days' where owner = :cid and device_id = 'd4';
+insert into duet.stream (owner, stream_id, device_id, opened_at, open_until) values (:cid, 2, 'd3', now(), now() + interval '1 minute');
+select is((select rows from duet.job_device_purge(now(), false)), 3::bigint, 'devices that were not seen for 90 days are forgotten');
+select is((select count(*) from duet.device where owner = :cid and device_id in ('d3', 'd4', 'd5')), 3::bigint,
+    'but those whose stream is open, younger ones, and those that were kicked since are not');
 
 select is(pg_temp.with_gaps(), 0::bigint, 'no mailbox has a gap');
 select * from finish();

@@ -1,9 +1,14 @@
 begin;
 \ir helpers.psql
-select plan(34);
+select plan(38);
 
 select pg_temp.make_user('t-ann', 'Ann') as ann, pg_temp.make_user('t-bob', 'Bob') as bob,
     pg_temp.make_user('t-cid', 'Cid') as cid \gset
+create function pg_temp.parted(p_owner bigint) returns text
+language sql as $$
+    select string_agg(m.peer || ' ' || m.details, ', ' order by m.seq) from duet.mailbox as m
+    where m.owner = p_owner and m.kind = 23
+$$;
 
 -- What Ann owns, and what others have of Ann.
 select is(count(*), 30::bigint, 'messages are sent both ways')
@@ -100,7 +105,9 @@ select results_eq(
 select results_eq(
     format('select (select count(*) from duet.mailbox where owner = %1$s), (select count(*) from duet.contact where owner = %1$s),
         (select count(*) from duet.friend_request where owner = %1$s), (select count(*) from duet.user_tag where owner = %1$s)', :bob),
-    $$values (30::bigint, 2::bigint, 1::bigint, 1::bigint)$$, 'what others own stays');
+    $$values (31::bigint, 2::bigint, 1::bigint, 1::bigint)$$, 'what others own stays');
+select is(pg_temp.parted(:bob), :ann || ' {"deleted_user" : "t-ann"}', 'devices of a friend are told whom they have lost');
+select is(pg_temp.parted(:cid), null, 'who was no friend is told nothing');
 select is((select count(*) from duet.request_key where caller = 't-ann'), 1::bigint,
     'and so do the keys of a service of the same name');
 select is(pg_temp.with_gaps(), 0::bigint, 'no mailbox has gaps');
@@ -112,7 +119,13 @@ select is((select count(*) from duet.message_list('t-ann', null, null, null, 'ne
     0::bigint, 'and no messages');
 select results_eq($$select "from", sender_profile_deleted from duet.message_list('t-bob', null, null, null, 'oldest', null, 1)$$,
     $$values (null::text, true)$$, 'nor is this user the sender of old ones');
-select cmp_ok((select id::bigint from duet.user_delete('t-ann')), '>', :'id'::bigint, 'deleting again has a receipt of its own');
+select is((duet.friend_put('t-bob', 't-ann', false, null, null, null)).outcome, 'ok', 'this user has a friend');
+select id as again from duet.user_delete('t-ann') \gset
+select cmp_ok(:'again'::bigint, '>', :'id'::bigint, 'deleting again has a receipt of its own');
+select pg_temp.make_user('t-ann', 'Third') as third \gset
+select (duet.friend_put('t-bob', 't-ann', false, null, null, null)).outcome, (duet.erasure_continue(:'again', 100)).outcome \g /dev/null
+select is(pg_temp.parted(:bob), :ann || ' {"deleted_user" : "t-ann"}',
+    'who is the friend of a third one by now is not told to have lost this one');
 
 select * from finish();
 rollback;

@@ -10,7 +10,7 @@ create function pg_temp.events(
 returns text
 language sql as $$
     select string_agg(concat_ws(' ', e.seq, e.kind), ', ') || format('; %s of %s', min(e.skipped), max(e.last_seq))
-    from duet.event_list(p_user, p_after, p_limit, p_now) as e
+    from duet.event_list(p_user, p_after, p_limit, p_now => p_now) as e
 $$;
 
 select is(pg_temp.events(), '; 0 of 0', 'a new mailbox is empty');

@@ -31,7 +31,7 @@ create temporary table allocation as
 select regexp_replace(
     replace(replace(replace(replace(replace(
         substring(prosrc from 'with entry as.*?\) as t;'),
-        'into v_slot, v_seq', ''), 'v_owner', '$1'), 'v_outcome', '$2'), 'p_options', '$3'), 'v_n', '$4'),
+        'into v_slot, v_seq, v_watched', ''), 'v_owner', '$1'), 'v_outcome', '$2'), 'p_options', '$3'), 'v_n', '$4'),
     ';', '') as statement
 from pg_proc where oid = 'duet.message_send_batch'::regproc;
 

@@ -12,7 +12,7 @@ language sql as $$
 $$;
 create function pg_temp.events(p_now timestamptz, p_user text default 't-bob') returns text
 language sql as $$
-    select coalesce(string_agg(e.seq::text, ' '), '') from duet.event_list(p_user, 0, 50, p_now) as e
+    select coalesce(string_agg(e.seq::text, ' '), '') from duet.event_list(p_user, 0, 50, p_now => p_now) as e
 $$;
 create function pg_temp.offline(p_now timestamptz, p_owner bigint, p_after bigint default 0, p_limit bigint default 50) returns text
 language sql as $$

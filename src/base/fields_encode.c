@@ -143,7 +143,8 @@ void fields_encode(const struct fields *fields, const void *record, struct buf *
 
     for (const struct field *field = fields->list; field->kind; field++) {
         const void *value = (const char *)record + field->offset;
-        if (field->omit_absent && is_absent(field, value))
+        bool shown = field->from == IN_BODY || field->from == IN_INNER;
+        if (!shown || (field->omit_absent && is_absent(field, value)))
             continue;
         buf_char(ret, separator);
         separator = ',';
@@ -259,7 +260,8 @@ json_t *fields_describe(const struct fields *fields, bool as_request)
     json_t *array = json_array();
 
     for (const struct field *field = fields->list; field && field->kind; field++)
-        if (field->from < IN_CALLER) /* what no client says */
+        if (as_request ? field->from < IN_CALLER
+                       : field->from == IN_BODY) /* what no client says or sees */
             json_array_append_new(array, describe_field(field, as_request));
     return array;
 }

@@ -12,6 +12,7 @@
 #include "http/reply.h"
 #include "http/router.h"
 #include "http/selection.h"
+#include "http/streams.h"
 #include "http/v4/v4.h"
 #include "ops/dispatch.h"
 
@@ -60,6 +61,12 @@ struct exchange {
     struct arena *piece;
     struct arena *last_piece;
     size_t n_taken; /* bytes of op.raw */
+
+    /* Of a stream of events: when it has been opened it takes the socket, and at the end of this
+     * exchange its arena. */
+    bool may_follow; /* the client understands chunks */
+    struct stream *events;
+    struct text events_head; /* present: it has the socket */
 };
 
 /* ---- life ---- */
@@ -102,6 +109,11 @@ void exchange_free(struct exchange *exchange)
         atomic_fetch_sub(&exchange->server->services->metrics->in_flight, 1);
     arena_free(exchange->piece);
     arena_free(exchange->last_piece);
+    if (text_present(exchange->events_head)) {
+        stream_start(exchange->events, exchange->events_head, &exchange->op, exchange->arena);
+        return;
+    }
+    stream_discard(exchange->events);
     arena_free(exchange->arena);
 }
 
@@ -381,12 +393,51 @@ static int answer_file(struct exchange *e, struct reply *reply, struct reply_con
     return 0;
 }
 
+/* ---- a stream of events ---- */
+
+static bool wants_events(const struct exchange *e)
+{
+    return operation_of(e)->follows && e->may_follow && strcmp(e->method, "GET") == 0 &&
+           accepts(e->gate.accept, TEXT("text/event-stream"));
+}
+
+/* libmicrohttpd finds a dead socket, closes it, and has done with the request: see exchange_free.
+ */
+static enum MHD_Result give_events(struct exchange *e)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct reply_context context = {.request_id = e->request_id, .rate = e->rate};
+
+    if (!info || stream_take_socket(e->events, info->connect_fd) != 0) {
+        err_set(&e->err, ERR_OVERLOADED, "the server has no room for another stream");
+        return answer_error(e, false);
+    }
+    e->events_head = reply_event_head(&context, e->arena);
+    e->stage = STAGE_ANSWERED;
+    count_and_log(e, MHD_HTTP_OK, NULL);
+    return MHD_NO;
+}
+
 static bool has_list(const struct fields *fields)
 {
     for (const struct field *field = fields->list; field && field->kind; field++)
         if (field->kind == FIELD_KIND_LIST)
             return true;
     return false;
+}
+
+/* The member of a reply that is a header of it, if there is one. */
+static void find_own_header(
+    const struct fields *fields, const void *record, struct reply_context *ret)
+{
+    for (const struct field *field = fields->list; field && field->kind; field++) {
+        if (field->from != IN_HEADER)
+            continue;
+        const struct text *value = (const void *)((const char *)record + field->offset);
+        ret->own_header = text_present(*value) ? field->header : NULL;
+        ret->own_value = value->ptr;
+    }
 }
 
 static enum MHD_Result answer(struct exchange *e)
@@ -397,6 +448,8 @@ static enum MHD_Result answer(struct exchange *e)
 
     if (e->result != 0)
         return answer_error(e, false);
+    if (e->events)
+        return give_events(e);
     if ((reply.status == MHD_HTTP_CREATED || reply.status == MHD_HTTP_ACCEPTED) && e->op.found)
         reply.status = MHD_HTTP_OK;
     context.tag = e->op.etag;
@@ -414,6 +467,7 @@ static enum MHD_Result answer(struct exchange *e)
     } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {
         return answer_error(e, false);
     }
+    find_own_header(&operation->out, e->op.out, &context);
     if (!is_write(e) && e->match.route->scope != SCOPE_PUBLIC && !has_list(&operation->out) &&
         !operation->stream) {
         context.etag = true;
@@ -542,6 +596,7 @@ static enum MHD_Result take_head(struct exchange *e, const char *method, const c
     e->counted = true;
     atomic_fetch_add(&e->server->services->metrics->in_flight, 1);
     int gate = pass_gate(e, version);
+    e->may_follow = strcmp(version, "HTTP/1.1") == 0;
     name_request(e);
     if (gate != 0 || check_crowd(e) != 0)
         return answer_error(e, true);
@@ -597,6 +652,8 @@ static struct text header_value(void *exchange, const char *name)
     /* The headers that are fields of operations. */
     if (strcmp(name, "Idempotency-Key") == 0)
         return e->gate.idempotency_key;
+    if (strcmp(name, "Last-Event-ID") == 0)
+        return e->gate.last_event_id;
     if (strcmp(name, "Host") == 0)
         return e->gate.host;
     return strcmp(name, "If-Match") == 0 ? e->gate.if_match : TEXT_ABSENT;
@@ -745,6 +802,10 @@ static enum MHD_Result run(struct exchange *e)
     }
     if (e->op.operation->stream)
         begin_piece(e);
+    if (wants_events(e)) {
+        e->events = stream_new(e->server->streams);
+        e->op.watch = stream_watch(e->events);
+    }
     hand_over(e);
     return MHD_YES;
 }

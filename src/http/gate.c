@@ -37,6 +37,7 @@ static const struct {
     {TEXT("Last-Event-ID"), offsetof(struct known, gate.last_event_id), true},
     {TEXT("X-Request-Id"), offsetof(struct known, gate.request_id), false},
     {TEXT("If-None-Match"), offsetof(struct known, gate.if_none_match), false},
+    {TEXT("Accept"), offsetof(struct known, gate.accept), false},
     {TEXT("If-Range"), offsetof(struct known, gate.if_range), false},
     {TEXT("Range"), offsetof(struct known, gate.range), true},
     {TEXT("Accept-Encoding"), offsetof(struct known, gate.accept_encoding), false},

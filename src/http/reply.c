@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <zlib.h>
 
 #include <jansson.h>
 #include <openssl/evp.h>
 
+#include "base/buf.h"
 #include "base/memory.h"
 #include "http/selection.h"
 
@@ -110,15 +112,22 @@ static void add_header(struct heading *h, const char *name, const char *value)
         h->failed = true;
 }
 
+#define RATE_BYTES 64
+
+static void write_rate(const struct rate_state *rate, char ret[RATE_BYTES])
+{
+    snprintf(
+        ret, RATE_BYTES, "\"%s\";r=%lld;t=%lld", rate->name, (long long)rate->remaining,
+        (long long)rate->full_in_s);
+}
+
 static void add_rate(struct heading *h, const struct rate_state *rate)
 {
-    char value[64];
+    char value[RATE_BYTES];
 
     if (!rate->policy)
         return;
-    snprintf(
-        value, sizeof(value), "\"%s\";r=%lld;t=%lld", rate->name, (long long)rate->remaining,
-        (long long)rate->full_in_s);
+    write_rate(rate, value);
     add_header(h, "RateLimit-Policy", rate->policy);
     add_header(h, "RateLimit", value);
 }
@@ -136,6 +145,8 @@ static void add_headers(struct heading *h, const struct reply *reply, const stru
     add_header(h, MHD_HTTP_HEADER_CONTENT_RANGE, c->content_range);
     add_header(h, MHD_HTTP_HEADER_ACCEPT_RANGES, c->ranges ? "bytes" : NULL);
     add_header(h, "Repr-Digest", c->digest.ptr);
+    if (c->own_header)
+        add_header(h, c->own_header, c->own_value);
     if (reply->status == MHD_HTTP_UNAUTHORIZED)
         add_header(h, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (c->replayed)
@@ -186,7 +197,7 @@ struct MHD_Response *reply_make(struct reply *reply, const struct reply_context 
     }
     /* A strong tag names the very bytes: those that are compressed are others. */
     if (reply->body_size >= GZIP_FROM_BYTES && !text_present(context->tag) &&
-        accepts_gzip(context->accept_encoding) && compress_body(reply))
+        accepts(context->accept_encoding, TEXT("gzip")) && compress_body(reply))
         coding = "gzip";
     struct heading h = {create_response(reply), false};
     if (!h.response) {
@@ -203,4 +214,27 @@ struct MHD_Response *reply_make(struct reply *reply, const struct reply_context 
         return h.response;
     MHD_destroy_response(h.response);
     return NULL;
+}
+
+struct text reply_event_head(const struct reply_context *context, struct arena *arena)
+{
+    const struct rate_state *rate = &context->rate;
+    char value[RATE_BYTES];
+    buf_auto head = BUF(4096);
+    time_t now = time(NULL);
+    struct tm utc;
+
+    gmtime_r(&now, &utc);
+    strftime(value, sizeof(value), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    buf_printf(
+        &head,
+        "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: text/event-stream\r\nX-Request-Id: %.*s\r\n"
+        "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\n",
+        value, TEXT_ARG(context->request_id));
+    if (rate->policy) {
+        write_rate(rate, value);
+        buf_printf(&head, "RateLimit-Policy: %s\r\nRateLimit: %s\r\n", rate->policy, value);
+    }
+    buf_text(&head, TEXT("Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"));
+    return arena_text(arena, buf_as_text(&head));
 }

@@ -2,12 +2,12 @@
 
 /* ---- codings ---- */
 
-bool accepts_gzip(struct text accept_encoding)
+bool accepts(struct text list, struct text wanted)
 {
-    while (text_present(accept_encoding)) {
-        struct text weight = text_cut(&accept_encoding, ',');
-        struct text coding = text_trim(text_cut(&weight, ';'));
-        if (!text_equal_nocase(coding, TEXT("gzip")))
+    while (text_present(list)) {
+        struct text weight = text_cut(&list, ',');
+        struct text one = text_trim(text_cut(&weight, ';'));
+        if (!text_equal_nocase(one, wanted))
             continue;
         weight = text_trim(text_present(weight) ? weight : TEXT(""));
         bool refused = weight.len >= 3 && strspn(weight.ptr + 2, "0.") >= weight.len - 2;
@@ -96,7 +96,8 @@ static bool is_same_file(struct text if_range, struct text etag)
 
 struct selection selection_make(const struct selecting *request, const struct file *file)
 {
-    enum coding coding = accepts_gzip(request->accept_encoding) ? CODING_GZIP : CODING_IDENTITY;
+    enum coding coding =
+        accepts(request->accept_encoding, TEXT("gzip")) ? CODING_GZIP : CODING_IDENTITY;
     const struct representation *as = &file->as[coding];
     struct selection s = {.status = 200, .coding = coding, .end = as->size};
 

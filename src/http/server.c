@@ -284,7 +284,8 @@ static struct server *server_new(struct services *services, struct tokens *token
     server->limits = rate_limit_new(policies, LIMITED_CALLERS);
     server->connections = connections_new(
         (size_t)settings->max_connections, (size_t)settings->max_connections * 9 / 10, timeouts_us);
-    if (!server->connections) {
+    server->streams = streams_new(services);
+    if (!server->connections || !server->streams) {
         server_free(server);
         return NULL;
     }
@@ -322,6 +323,7 @@ int server_start(
 void server_stop_accepting(struct server *server)
 {
     atomic_store(&server->services->stopping, true);
+    streams_stop(server->streams);
     connections_hurry(server->connections, ARRIVING_AT_STOP_US);
     /* The sockets stay ours and are closed at the end: closed now, their numbers could be
      * another's. */
@@ -337,7 +339,8 @@ bool server_drain(struct server *server, int64_t seconds)
     int64_t until = clock_mono_us() + seconds * USEC_PER_SEC;
     const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
 
-    while (atomic_load(&server->services->metrics->in_flight) > 0) {
+    while (atomic_load(&server->services->metrics->in_flight) > 0 ||
+           streams_count(server->streams) > 0) {
         if (clock_mono_us() >= until)
             return false;
         nanosleep(&pause, NULL);
@@ -357,6 +360,8 @@ void server_free(struct server *server)
     for (size_t i = 0; i < server->n_daemons; i++)
         if (server->sockets[i] >= 0)
             close(server->sockets[i]);
+    if (server->streams)
+        streams_free(server->streams);
     connections_free(server->connections);
     rate_limit_free(server->limits);
     free(server->daemons);

@@ -15,10 +15,6 @@ static const char *const result_states[] = {"online", "push", "offline", "unknow
 
 #define FIELD_DEVICE(type)                                                                         \
     FIELD_TEXT(type, device, .from = IN_PATH, .required = true, .min = 1, .max = DEVICE_ID_BYTES)
-/* What device_session asks of whoever acts as a device. */
-#define FIELDS_OF_SESSION(type)                                                                    \
-    FIELD_TEXT(type, as_user, .from = IN_CALLER), FIELD_TEXT(type, as_device, .from = IN_CALLER),  \
-        FIELD_TIME(type, issued_at, .from = IN_CALLER)
 
 struct device {
     struct text device;

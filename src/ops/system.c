@@ -169,6 +169,27 @@ static void print_store(const struct services *s, struct buf *b)
         "Users to whom this server has brought a notification or its recall.",
         (long long)atomic_load(&m->notifications_delivered));
     print_number(
+        b, "duet_streams_open", "gauge", "Event streams that are open.",
+        (long long)store_watches(s->store, true));
+    print_number(
+        b, "duet_waits_open", "gauge", "Requests that wait for events.",
+        (long long)store_watches(s->store, false));
+    print_number(
+        b, "duet_wakeups_total", "counter", "Mailboxes that this server was told to look at.",
+        (long long)atomic_load(&m->wakeups));
+    print_number(
+        b, "duet_stream_entries_total", "counter", "Entries given to event streams.",
+        (long long)atomic_load(&m->stream_entries));
+    print_number(
+        b, "duet_streams_slow_total", "counter",
+        "Event streams closed because their clients did not take what they were sent.",
+        (long long)atomic_load(&m->streams_slow));
+    print_head(
+        b, "duet_stream_delay_seconds", "histogram",
+        "From the time of an entry until its streams were given it.");
+    histogram_print(
+        &m->stream_delay_us, &latency_bounds_us, USEC_PER_SEC, "duet_stream_delay_seconds", "", b);
+    print_number(
         b, "duet_database_errors_total", "counter", "Calls that the database did not answer well.",
         (long long)atomic_load(&m->database_errors));
     print_number(

@@ -149,7 +149,7 @@ void call_make(const struct operation *operation, struct arena *arena, struct ca
 
 /* ---- the fit, looked at once at start ---- */
 
-static const struct field *list_field(const struct fields *out)
+const struct field *call_list(const struct fields *out)
 {
     for (const struct field *field = out->list; field && field->kind; field++)
         if (field->kind == FIELD_KIND_LIST)
@@ -164,7 +164,7 @@ static int check_columns(
     const char **wrong)
 {
     struct row_map map;
-    const struct field *list = list_field(&operation->out);
+    const struct field *list = call_list(&operation->out);
 
     if (operation->out.list &&
         row_map_make(described, &operation->out, "", arena, &map, wrong) != 0)
@@ -532,7 +532,7 @@ int store_call_rows(struct op *op)
         memcpy((char *)op->out + next_cursor->offset, &cursor, sizeof(cursor));
         n_rows = limit;
     }
-    return read_list(op, result, list_field(out), n_rows);
+    return read_list(op, result, call_list(out), n_rows);
 }
 
 /* ---- replies of any length ---- */

@@ -22,6 +22,7 @@ struct db {
     PGconn *conn;
     const struct statement *prepared[STATEMENTS_MAX];
     size_t n_prepared;
+    uint64_t session;
 };
 
 void db_clear_auto(PGresult **result)
@@ -48,6 +49,11 @@ void db_free(struct db *db)
 PGconn *db_handle(struct db *db)
 {
     return db->conn;
+}
+
+uint64_t db_session(const struct db *db)
+{
+    return db->session;
 }
 
 void db_disconnect(struct db *db)
@@ -122,6 +128,7 @@ bool db_connect(struct db *db, int level)
         db_disconnect(db);
         return false;
     }
+    db->session++;
     PQsetNoticeReceiver(db->conn, drop_notice, NULL);
     atomic_fetch_add(&db->config->metrics->database_connects, 1);
     return true;
@@ -445,4 +452,12 @@ PGresult *db_call_undone(
     if (!result && error->fault == DB_FAULT_RETRY)
         db_forget_plans(db); /* they may be what is wrong; the client asks again */
     return result;
+}
+
+int db_listen(struct db *db, const char *channel, struct db_error *error)
+{
+    char sql[96];
+
+    snprintf(sql, sizeof(sql), "listen %s", channel);
+    return command(db, sql, error);
 }

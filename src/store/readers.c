@@ -93,7 +93,9 @@ static void run(struct readers *r, struct db *db, struct op *op)
     int (*work)(struct op * op) = op->operation->run ? op->operation->run : store_call_one;
     /* A rehearsal leaves nothing, no key either. */
     bool once = request_has_key(op) && !call_is_rehearsal(op);
-    finish(op, once ? request_run_once(op, work) : work(op));
+    int result = once ? request_run_once(op, work) : work(op);
+    if (result != OP_WAITS)
+        finish(op, result);
 }
 
 /* Without the database what waits is refused at once: nobody is better off for waiting longer. */

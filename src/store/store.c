@@ -11,6 +11,7 @@
 #include "store/batch.h"
 #include "store/call.h"
 #include "store/jobs.h"
+#include "store/listener.h"
 #include "store/notifier.h"
 #include "store/readers.h"
 #include "store/request.h"
@@ -33,6 +34,10 @@ struct store {
     struct notifier *notifier;
     struct archiver *archiver;
     const struct fields *archive_line;
+    const struct settings *settings;
+    const struct fields *entry; /* of a mailbox, as an operation that follows it has it */
+    struct hub *hub;
+    struct listener *listener;
 };
 
 /* ---- opening ---- */
@@ -52,6 +57,8 @@ static void make_calls(
     for (size_t i = 0; i < n_operations; i++) {
         if (!makes_call(operations[i]))
             continue;
+        if (operations[i]->follows)
+            store->entry = call_list(&operations[i]->out)->of;
         call_make(operations[i], store->arena, &store->calls[i]);
         store->by_index[i] = &store->calls[i];
     }
@@ -125,6 +132,7 @@ static int check_calls(struct store *store, struct db *db, char *why, size_t why
 {
     if (batch_check(db, why, why_size) != 0 || jobs_check(db, why, why_size) != 0 ||
         notifier_check(db, why, why_size) != 0 || archive_check(db, why, why_size) != 0 ||
+        listener_check(db, store->entry, why, why_size) != 0 ||
         archiver_check(db, store->archive_line, why, why_size) != 0)
         return -1;
     if (request_check(db, why, why_size) != 0 || slices_check(db, why, why_size) != 0)
@@ -173,6 +181,7 @@ int store_open(
     struct store *store = mem_alloc(sizeof(*store));
 
     store->arena = arena_new();
+    store->settings = borrows;
     store->config = (struct db_config){
         .url = borrows->database_url,
         .role = borrows->database_role,
@@ -190,9 +199,11 @@ int store_open(
     store->jobs = jobs_new(borrows, &store->config, borrows_metrics);
     store->notifier = notifier_new(&store->config, borrows_metrics);
     store->archiver = archiver_new(&store->config, borrows_metrics, store->archive_line);
+    store->hub = hub_new();
+    store->listener = listener_new(store->hub, store->entry, &store->config, borrows_metrics);
     if (sender_start(store->sender) != 0 || readers_start(store->readers) != 0 ||
         jobs_start(store->jobs) != 0 || notifier_start(store->notifier) != 0 ||
-        archiver_start(store->archiver) != 0) {
+        archiver_start(store->archiver) != 0 || listener_start(store->listener) != 0) {
         snprintf(why, why_size, "A thread cannot be started: %m.");
         store_stop(store);
         store_free(store);
@@ -215,12 +226,16 @@ void store_stop(struct store *store)
         readers_stop(store->readers);
     if (store && store->jobs)
         jobs_stop(store->jobs);
+    if (store && store->listener)
+        listener_stop(store->listener);
 }
 
 void store_free(struct store *store)
 {
     if (!store)
         return;
+    listener_free(store->listener);
+    hub_free(store->hub);
     archiver_free(store->archiver);
     notifier_free(store->notifier);
     sender_free(store->sender);
@@ -245,6 +260,63 @@ size_t store_sends_waiting(struct store *store)
 size_t store_calls_waiting(struct store *store)
 {
     return readers_waiting(store->readers);
+}
+
+/* Requests that wait keep their connections; of these half at least are for those that do not. */
+static bool is_full(const struct store *store, const struct watch *watch)
+{
+    const struct settings *s = store->settings;
+
+    return watch->take ? hub_streams(store->hub) >= (size_t)s->max_streams
+                       : hub_waits(store->hub) >= (size_t)s->max_connections / 2;
+}
+
+int store_watch_open(
+    struct store *store,
+    struct op *op,
+    struct text user,
+    struct watch *watch,
+    int64_t *ret_last_seq)
+{
+    const struct watch_asked asked = {
+        .user = user,
+        .caller = &op->caller,
+        .most = store->settings->user_streams,
+    };
+
+    if (is_full(store, watch))
+        return err_set(op->err, ERR_OVERLOADED, "as many wait for events as this server can hold");
+    if (listener_open(op->db, &asked, op->arena, watch, ret_last_seq, op->err) != 0)
+        return -1;
+    hub_add(store->hub, watch);
+    return 0;
+}
+
+void store_watch_again(struct store *store, struct watch *watch)
+{
+    hub_add(store->hub, watch);
+}
+
+bool store_watch_park(struct store *store, struct watch *watch)
+{
+    return hub_park(store->hub, watch);
+}
+
+void store_watch_close(struct store *store, struct watch *watch)
+{
+    if (watch->owner)
+        hub_remove(store->hub, watch);
+    watch->owner = 0;
+}
+
+void store_release(struct store *store)
+{
+    hub_stop(store->hub);
+}
+
+size_t store_watches(struct store *store, bool streams)
+{
+    return streams ? hub_streams(store->hub) : hub_waits(store->hub);
 }
 
 int store_submit(struct store *store, struct op *op)

@@ -26,18 +26,6 @@ def kicks(api, user):
     return [item["details"] for item in items if item["kind"] == "kicked"]
 
 
-@pytest.fixture
-def settings(api):
-    """Changes settings for one test: settings(sessions="one")."""
-
-    def patch(**changes):
-        reply = api.patch("/v1/settings", changes, headers={"If-Match": "*"})
-        assert reply.status == 200, reply
-
-    yield patch
-    patch(sessions=None, sessions_limit=None)
-
-
 # ---- logging in and out ----
 
 
@@ -106,38 +94,53 @@ def test_a_device_of_another_user_is_another_device(api, ann, bob):
 
 # ---- the policy of sessions ----
 
-# Who is still logged in when an android phone, a web page and an android tablet have logged in, in this order, and
-# then the phone again.
+# What a login ends where a phone (android), then a page (web) are logged in. The limit is one of all devices.
+AGAIN, SAME_PLATFORM, OTHER_PLATFORM = ("phone", "android"), ("tablet", "android"), ("desk", "mac")
 POLICIES = [
-    ("many", 20, ["page", "phone", "tablet"], []),
-    ("many", 2, ["phone", "tablet"], ["phone", "page"]),
-    ("many", 1, ["phone"], ["phone", "page", "tablet"]),
-    ("one_per_platform", 20, ["page", "phone"], ["phone", "tablet"]),
-    ("one_per_platform", 1, ["phone"], ["phone", "page", "tablet"]),
-    ("one", 20, ["phone"], ["phone", "page", "tablet"]),
+    ("many", 20, AGAIN, []),
+    ("many", 20, SAME_PLATFORM, []),
+    ("many", 20, OTHER_PLATFORM, []),
+    ("many", 2, AGAIN, []),
+    ("many", 2, SAME_PLATFORM, ["phone"]),
+    ("many", 2, OTHER_PLATFORM, ["phone"]),
+    ("one_per_platform", 20, AGAIN, []),
+    ("one_per_platform", 20, SAME_PLATFORM, ["phone"]),
+    ("one_per_platform", 20, OTHER_PLATFORM, []),
+    ("one_per_platform", 2, AGAIN, []),
+    ("one_per_platform", 2, SAME_PLATFORM, ["phone"]),
+    ("one_per_platform", 2, OTHER_PLATFORM, ["phone"]),
+    ("one_per_platform", 1, AGAIN, ["page"]),
+    ("one", 20, AGAIN, ["page"]),
+    ("one", 20, SAME_PLATFORM, ["page", "phone"]),
+    ("one", 20, OTHER_PLATFORM, ["page", "phone"]),
 ]
 
 
-@pytest.mark.parametrize("policy, limit, left, ended", POLICIES)
-def test_the_policy_says_who_stays(api, ann, settings, policy, limit, left, ended):
+@pytest.mark.parametrize("policy, limit, next_login, ended", POLICIES)
+def test_the_policy_says_who_has_to_go(api, ann, settings, policy, limit, next_login, ended):
+    login(api, ann, "phone", "android")
+    login(api, ann, "page", "web")
     settings(sessions=policy, sessions_limit=limit)
-    for device, platform in (
-        ("phone", "android"),
-        ("page", "web"),
-        ("tablet", "android"),
-        ("phone", "android"),
-    ):
-        login(api, ann, device, platform)
-    assert active(api, ann) == left
-    assert sorted(kick["device"] for kick in kicks(api, ann)) == sorted(ended)
-    assert all(kick["reason"] == "policy" and kick["by"] for kick in kicks(api, ann))
+    device, platform = next_login
+    login(api, ann, device, platform)
+    assert active(api, ann) == sorted({"phone", "page", device} - set(ended))
+    told = sorted(kicks(api, ann), key=lambda kick: kick["device"])
+    platforms = {"phone": "android", "page": "web"}
+    assert told == [
+        {"device": one, "platform": platforms[one], "reason": "policy", "by": device}
+        for one in ended
+    ]
 
 
-def test_logging_in_again_ends_nothing(api, ann, settings):
+def test_who_had_to_go_logs_in_again_in_its_turn(api, ann, settings):
     settings(sessions="one")
-    for _ in range(3):
-        login(api, ann, "phone")
-    assert (active(api, ann), kicks(api, ann)) == (["phone"], [])
+    for device in ("phone", "page", "phone"):
+        login(api, ann, device)
+    assert active(api, ann) == ["phone"]
+    assert [(kick["device"], kick["by"]) for kick in kicks(api, ann)] == [
+        ("phone", "page"),
+        ("page", "phone"),
+    ]
 
 
 # ---- position ----
@@ -195,10 +198,24 @@ def test_kicking_a_user_ends_all_sessions_and_voids_tokens_on_every_server(
     assert {kick["device"] for kick in kicks(api, ann)} == {"page", "phone", None}
 
 
+def test_a_token_that_does_not_say_when_it_was_issued_counts_as_older_than_a_kick(api, server, ann):
+    own = api.with_token(server.token(scope="user", sub=ann, iat=None))
+    assert own.get(f"/v1/users/{ann}").status == 200
+    api.post(f"/v1/users/{ann}/kick", {})
+    assert own.get(f"/v1/users/{ann}").code == "unauthenticated"
+
+
 def test_a_token_made_right_after_a_kick_counts(api, ann):
     api.post(f"/v1/users/{ann}/kick", {})
     made = api.post(f"/v1/users/{ann}/tokens", {})
     assert api.with_token(made.json["token"]).get(f"/v1/users/{ann}").status == 200
+
+
+def test_a_token_for_any_device_made_right_after_the_kick_of_one_counts_for_that_one(api, ann):
+    login(api, ann, "phone")
+    api.post(f"/v1/users/{ann}/kick", {"device": "phone"})
+    own = api.with_token(api.post(f"/v1/users/{ann}/tokens", {}).json["token"])
+    assert own.put(path_of(ann, "phone"), {"platform": "android"}).status == 200
 
 
 def test_kicking_a_device_leaves_the_others(api, ann):
@@ -252,13 +269,27 @@ def test_a_token_of_one_device_acts_as_no_other(api, ann):
         assert call().code == "forbidden"
 
 
-def test_kicking_a_device_voids_its_own_token_for_everything(api, ann, bob):
+@pytest.mark.parametrize("kick", [{"device": "phone"}, {"platform": "android"}], ids=str)
+def test_kicking_a_device_voids_its_own_token_for_everything_on_every_server(
+    api, ann, bob, start_server, client_of, kick
+):
+    other = client_of(start_server())
     login(api, ann, "phone")
-    token = api.post(f"/v1/users/{ann}/tokens", {"device": "phone"}).json["token"]
-    api.post(f"/v1/users/{ann}/kick", {"device": "phone"})
-    own = api.with_token(token)
-    assert own.get(f"/v1/users/{ann}").code == "unauthenticated"
-    assert own.post("/v1/messages", {"from": ann, "to": bob, "text": "x"}).code == "unauthenticated"
+    phone, tablet = (
+        api.post(f"/v1/users/{ann}/tokens", {"device": device}).json["token"]
+        for device in ("phone", "tablet")
+    )
+    message = {"from": ann, "to": bob, "text": "x"}
+    for server in (api, other):
+        assert server.with_token(phone).get(f"/v1/users/{ann}").status == 200
+    assert api.post(f"/v1/users/{ann}/kick", kick).json == {"kicked": 1}
+    for server in (api, other):
+        own = server.with_token(phone)
+        assert own.get(f"/v1/users/{ann}").code == "unauthenticated"
+        assert own.post("/v1/messages", message).code == "unauthenticated"
+        batch = own.post("/v1/messages/batch", {**message, "to": [bob]})
+        assert batch.code == "unauthenticated"
+        assert server.with_token(tablet).post("/v1/messages", message).status == 201
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from support.database import unchanged
+from support.mailbox import news
 
 
 def send(api, sender, receiver, text="hi", **more):
@@ -43,6 +44,17 @@ def test_a_deleted_user_is_unknown_to_every_call(api, ann, bob):
     reply = api.post("/v1/messages", {"from": bob, "to": ann, "text": "hi"})
     assert (reply.status, reply.code, reply.pointers) == (404, "user_unknown", ["/to"])
     assert api.get("/v1/users", params={"prefix": ann}).json["items"] == []
+
+
+def test_friends_learn_whom_they_have_lost(api, ann, bob, user):
+    api.put(f"/v1/users/{ann}/friends/{bob}", {})
+    stranger = user()
+    send(api, ann, stranger)
+    assert api.delete(f"/v1/users/{ann}").json["finished_at"] is not None
+    told = news(api, bob)[-1]
+    assert (told["kind"], told["details"]) == ("friend_removed", {"deleted_user": ann})
+    assert "peer" not in told
+    assert news(api, stranger) == []
 
 
 def test_others_keep_their_messages_without_the_deleted_users_name(api, ann, bob):

@@ -20,6 +20,8 @@ WITHOUT_KEY = {
     "notification_pause",
     "notification_resume",
     "notification_recall",
+    "presence_list",  # reads
+    "user_kick",  # ends what is there, once
 }
 
 

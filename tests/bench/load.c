@@ -43,6 +43,7 @@ static const char *const target_names[] = {"send", "healthz", "history", "path",
 struct connection {
     int fd;
     uint64_t sent_ns;
+    struct connection *next_resting;
     size_t have;  /* bytes of the answer so far */
     size_t whole; /* bytes of the whole answer; 0 until its head is complete */
     int status;
@@ -59,6 +60,9 @@ struct load {
     bool once;
     uint64_t once_next;   /* who sends next; the user behind is written to */
     uint64_t finish_most; /* ends after so many answers */
+    uint64_t rate;        /* requests a second; 0: as many as are answered */
+    uint64_t paced_from_ns, n_paced;
+    struct connection *resting; /* those that wait for their turn */
 
     /* One buffer serves all connections: a request is in the socket before the next is patched. */
     char request[REQUEST_BYTES];
@@ -278,10 +282,29 @@ static void finish_request(struct load *load, struct connection *connection)
         load->statuses[connection->status]++;
         histogram_add(&load->latency, now_ns - connection->sent_ns);
     }
-    if (connection->closes)
+    if (connection->closes) {
         reopen_connection(load, connection);
-    else
+    } else if (load->rate) {
+        connection->next_resting = load->resting;
+        load->resting = connection;
+    } else {
         send_request(load, connection, now_ns);
+    }
+}
+
+/* Those whose turn has come. What is late because no connection was free is not made up for. */
+static void send_paced(struct load *load)
+{
+    uint64_t now_ns = measure_now_ns();
+    uint64_t n_due = (now_ns - load->paced_from_ns) / 1000 * load->rate / 1000000;
+
+    for (; load->n_paced < n_due && load->resting; load->n_paced++) {
+        struct connection *connection = load->resting;
+
+        load->resting = connection->next_resting;
+        send_request(load, connection, now_ns);
+    }
+    load->n_paced = n_due;
 }
 
 static void read_answer(struct load *load, struct connection *connection)
@@ -310,10 +333,12 @@ static void run_until(struct load *load, uint64_t end_ns)
     struct epoll_event events[EVENTS];
 
     while (measure_now_ns() < end_ns && load->finished_ever < load->finish_most) {
-        int ready = epoll_wait(load->epoll, events, EVENTS, 100);
+        int ready = epoll_wait(load->epoll, events, EVENTS, load->rate ? 1 : 100);
 
         for (int i = 0; i < ready; i++)
             read_answer(load, events[i].data.ptr);
+        if (load->rate)
+            send_paced(load);
     }
 }
 
@@ -369,6 +394,7 @@ static void read_options(struct load *load, struct options *options, char **argu
         {"--seconds", OPTION_SECONDS, &options->seconds},
         {"--warm-up", OPTION_SECONDS, &options->warm_up_seconds},
         {"--prefix", OPTION_TEXT, &options->prefix},
+        {"--rate", OPTION_NUMBER, &load->rate},
         {"--users", OPTION_NUMBER, &load->crowd.users},
         {"--contacts", OPTION_NUMBER, &load->crowd.contacts},
         {"--skew", OPTION_NUMBER, &load->crowd.skew},
@@ -419,6 +445,7 @@ int main(int argc, char **arguments)
     for (uint64_t i = 0; i < load.n_connections; i++)
         open_connection(&load, &load.connections[i]);
 
+    load.paced_from_ns = measure_now_ns();
     run_until(&load, measure_now_ns() + (uint64_t)(options.warm_up_seconds * NS_PER_S));
     load.counting = true;
     counted_from_ns = measure_now_ns();

@@ -54,6 +54,7 @@ def world(api, cluster):
     return {
         "archive_get": {"hour": name_of(hour)},
         "id": sent.json["id"],  # the example's own id names a message elsewhere
+        "message_list": {"before": sent.json["id"]},
         "message_find": {"key": history.json["items"][0]["key"]},
         "user_delete": {"user": "erin"},  # the others want to go on with alice
         "hold_get": {"user": "bob"},  # alice's is released before

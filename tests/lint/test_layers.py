@@ -1,5 +1,7 @@
 """Includes point downward between the layers: http sees ops and base, ops sees store and base,
-store sees base, base sees nothing of ours, and main.c alone sees everything."""
+store sees base, base sees nothing of ours, and main.c alone sees everything. The client library stands
+beside them: it sees base and its own header, duet.h, and is seen by nobody; what is built on it sees
+duet.h alone."""
 
 import re
 
@@ -10,7 +12,10 @@ MAY_INCLUDE = {
     "store": {"store", "base"},
     "ops": {"ops", "store", "base"},
     "http": {"http", "ops", "base"},
+    "client": {"client", "base"},
 }
+PUBLIC_HEADER = "include/duet.h"
+ON_THE_CLIENT = ["src/client/chat.c", "tests/client/driver.c"]
 OURS = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 
 
@@ -45,6 +50,25 @@ def test_every_source_file_lies_in_a_layer_or_is_main():
         name(path)
         for path in c_files()
         if path.is_relative_to(TOP / "src") or path.is_relative_to(TOP / "include")
-        if layer_of(path) not in MAY_INCLUDE and name(path) != "src/main.c"
+        if layer_of(path) not in MAY_INCLUDE and name(path) not in ("src/main.c", PUBLIC_HEADER)
     ]
     assert not strangers, "\n".join(strangers)
+
+
+def test_what_is_built_on_the_client_library_sees_its_public_header_alone():
+    for file in ON_THE_CLIENT:
+        assert OURS.findall((TOP / file).read_text(encoding="utf-8")) == ["duet.h"], file
+
+
+def test_the_public_header_includes_nothing_of_ours():
+    assert OURS.findall((TOP / PUBLIC_HEADER).read_text(encoding="utf-8")) == []
+
+
+def test_the_server_does_not_see_the_client():
+    wrong = [
+        name(path)
+        for path in c_files()
+        if layer_of(path) in MAY_INCLUDE and layer_of(path) != "client"
+        if "duet.h" in OURS.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert not wrong, "\n".join(wrong)

@@ -28,20 +28,20 @@ struct element_type {
 
 static const struct member text_members[] = {
     {"Text", "text", V4_TEXT, true, LONG_BYTES},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member face_members[] = {
     {"Index", "index", V4_INT, true, KIND_MAX},
     {"Data", "data", V4_TEXT, false, LONG_BYTES},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member location_members[] = {
     {"Desc", "description", V4_TEXT, true, LONG_BYTES},
     {"Latitude", "latitude", V4_NUMBER, true, 0},
     {"Longitude", "longitude", V4_NUMBER, true, 0},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member custom_members[] = {
@@ -49,21 +49,21 @@ static const struct member custom_members[] = {
     {"Desc", "description", V4_TEXT, false, LONG_BYTES},
     {"Ext", "extension", V4_TEXT, false, LONG_BYTES},
     {"Sound", "sound", V4_TEXT, false, NAME_BYTES},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member sound_members[] = {
     {"Url", "url", V4_TEXT, false, URL_BYTES},
     {"Size", "size", V4_INT, false, 28 * MIB},
     {"Second", "duration_seconds", V4_INT, false, KIND_MAX},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member file_members[] = {
     {"Url", "url", V4_TEXT, false, URL_BYTES},
     {"FileSize", "size", V4_INT, false, 100 * MIB},
     {"FileName", "name", V4_TEXT, false, NAME_BYTES},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member video_members[] = {
@@ -72,13 +72,13 @@ static const struct member video_members[] = {
     {"VideoSecond", "duration_seconds", V4_INT, false, KIND_MAX},
     {"VideoFormat", "format", V4_TEXT, false, SHORT_BYTES},
     {"ThumbUrl", "cover_url", V4_TEXT, false, URL_BYTES},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member image_members[] = {
     {"UUID", NULL, V4_TEXT, false, 0},
     {"ImageFormat", NULL, V4_INT, false, 0},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct member picture_members[] = {
@@ -86,7 +86,7 @@ static const struct member picture_members[] = {
     {"Size", "size", V4_INT, false, 28 * MIB},
     {"Width", "width", V4_INT, false, KIND_MAX},
     {"Height", "height", V4_INT, false, KIND_MAX},
-    {NULL},
+    {.outer = NULL},
 };
 
 static const struct element_type types[] = {

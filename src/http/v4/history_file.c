@@ -32,7 +32,6 @@ struct history_file {
 struct history_file *history_file_new(int64_t app_id, struct text msg_time)
 {
     struct history_file *file = mem_alloc(sizeof(*file));
-    buf_auto head = BUF(LINE_BYTES_MAX);
 
     file->rest = BUF(LINE_BYTES_MAX);
     deflateInit2(&file->z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY);
