@@ -10,7 +10,7 @@ select results_eq(
     $$select min(hour), max(hour), count(*), sum(messages)::bigint from duet.stats_get('2026-01-01 13:10Z')$$,
     $$values ('2025-12-31T13', '2026-01-01T12', 24::bigint, 276::bigint)$$, 'the closed hours of a day');
 select is((select distinct messages_by_day from duet.stats_get('2026-01-01 13:10Z')),
-    '[{"day": "2026-01-01", "messages": 78}, {"day": "2025-12-31", "messages": 708}, {"day": "2025-12-30", "messages": 34}]',
+    '[{"day": "2026-01-01", "messages": 78}, {"day": "2025-12-31", "messages": 588}, {"day": "2025-12-30", "messages": 154}]',
     'and of days');
 insert into duet.archive (hour, closed_at, messages, bytes, sha256, gzip_bytes, gzip_sha256)
 select '2025-12-29 12:00Z'::timestamptz - n * interval '1 day', now(), 1, 1, '', 1, '' from generate_series(0, 40) as n;
