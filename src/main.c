@@ -18,6 +18,8 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "http/token.h"
+#include "http/v4/usersig.h"
+#include "http/v4/v4.h"
 #include "ops/message.h"
 #include "ops/services.h"
 #include "store/doctor.h"
@@ -27,6 +29,7 @@
 extern char **environ;
 
 #define TOKENS_CACHED 4096
+#define USERSIG_SECONDS 86400
 #define REPORT_BYTES (1 << 20)
 /* After the queues were emptied replies only have to be written. */
 #define LAST_REPLIES_SECONDS 3
@@ -151,6 +154,7 @@ static void stop_serving(struct serving *s)
     }
     store_free(s->services.store);
     tokens_free(s->tokens);
+    v4_free(s->services.v4);
     free(s->metrics);
 }
 
@@ -174,13 +178,17 @@ static int start_serving(struct serving *s, char *address, size_t address_size)
 
     if (load_keys(p, &keys) != 0)
         return -1;
+    if (v4_new(&p->settings, &s->services.v4, p->why, sizeof(p->why)) != 0) {
+        keys_unref(keys);
+        return -1;
+    }
     s->tokens = tokens_new(keys, p->settings.issuer, p->settings.audience, TOKENS_CACHED);
     s->services.sign_user_token = sign_user_token;
     s->services.signer = s->tokens;
     s->services.n_operations = n_routes;
     s->services.operations = list_operations(p->arena);
     if (store_open(
-            &p->settings, s->metrics, s->services.operations, n_routes, &message_fields,
+            &p->settings, s->metrics, s->services.operations, n_routes, &message_line_fields,
             &s->services.store, p->why, sizeof(p->why)) != 0)
         return -1;
     return server_start(
@@ -204,7 +212,7 @@ static int serve(struct program *p)
     if (started == 0) {
         log_event(
             LOG_INFO, "listening", LOG_STR("address", address), LOG_STR("version", DUET_VERSION),
-            LOG_INT("pid", getpid()));
+            LOG_INT("pid", getpid()), LOG_INT("v4_app_id", p->settings.v4_app_id));
         wait_for_end(&s, &signals);
     }
     stop_serving(&s);
@@ -296,6 +304,44 @@ static int command_token(struct program *p, int argc, char **argv)
     return sign_token(p, subject, scope, expires_in_s);
 }
 
+static int sign_usersig(struct program *p, const char *identifier, int64_t expires_in_s)
+{
+    buf_auto usersig = BUF(USERSIG_TEXT_BYTES);
+    const struct usersig of = {
+        .identifier = text_of(identifier),
+        .app_id = p->settings.v4_app_id,
+        .made_at_s = clock_now_us() / USEC_PER_SEC,
+        .expires_in_s = expires_in_s,
+    };
+
+    if (p->settings.v4_app_id == 0 || p->settings.v4_key[0] == '\0')
+        return REFUSE(p, "DUET_V4_APP_ID and DUET_V4_KEY_FILE must be set.");
+    if (usersig_make(&of, text_trim(text_of(p->settings.v4_key)), &usersig) != 0)
+        return REFUSE(p, "The identifier is too long.");
+    printf("%.*s\n", (int)usersig.len, usersig.ptr);
+    return EXIT_OK;
+}
+
+static int command_usersig(struct program *p, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"identifier", required_argument, NULL, 'i'},
+        {"expires-in", required_argument, NULL, 'e'},
+        {NULL, 0, NULL, 0}};
+    const char *identifier = NULL;
+    int64_t expires_in_s = USERSIG_SECONDS;
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'i')
+            identifier = optarg;
+        else if (option != 'e' || !text_to_i64(text_of(optarg), &expires_in_s))
+            return EXIT_USAGE;
+    }
+    if (!identifier || !identifier[0] || expires_in_s <= 0 || optind != argc)
+        return REFUSE(p, "usersig needs --identifier NAME, and may have --expires-in SECONDS.");
+    return sign_usersig(p, identifier, expires_in_s);
+}
+
 static int command_routes(struct program *p, int argc, char **argv)
 {
     (void)argv;
@@ -341,6 +387,8 @@ static const struct command {
      "                   --check  only say what is missing; exit 1 if anything is"},
     {"token", command_token, false,
      "token            sign a token: --subject NAME --scope \"SCOPE …\" --expires-in SECONDS"},
+    {"usersig", command_usersig, false,
+     "usersig          sign a UserSig of /v4: --identifier NAME [--expires-in SECONDS]"},
     {"routes", command_routes, true, "routes           print the route table as JSON"},
     {"doctor", command_doctor, false,
      "doctor           examine keys and database, and say what is wrong"},

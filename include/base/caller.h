@@ -12,7 +12,8 @@ enum scope {
 #include "base/scopes.def"
 #undef SCOPE
     SCOPES,
-    SCOPE_PUBLIC, /* of a route: no token is asked for */
+    SCOPE_PUBLIC,  /* of a route: no token is asked for */
+    SCOPE_USERSIG, /* of a route: the query is signed, as /v4 has it */
 };
 
 struct caller {
@@ -22,6 +23,7 @@ struct caller {
     uint32_t scopes;       /* bit (1 << enum scope) each */
     int64_t issued_at_us;  /* 0: the token does not say */
     int64_t expires_at_us; /* the token's own exp, without leeway */
+    bool revocable;        /* no token of a user, but void all the same when the user is kicked */
 };
 
 static inline bool caller_has(const struct caller *caller, enum scope scope)

@@ -43,6 +43,7 @@ struct err {
     struct err_field **last_field;
     size_t n_fields;
     enum err_outcome outcome;
+    int number; /* what /v4 calls it, where it tells more than `code`; else 0 */
 };
 
 void err_init(struct err *err, struct arena *arena);

@@ -52,6 +52,7 @@ enum field_place {
     IN_STREAM, /* where the piece of a streamed reply before this one ended; absent in the first */
     IN_CHECK, /* nowhere: absent until the operation fills it; in a reply a column that is not shown
                */
+    IN_INNER, /* the body, where the server itself asks (field_source.inner); clients may not */
 };
 
 /* An INT or TIME that is not there. */
@@ -165,6 +166,7 @@ struct field_source {
     struct text sent_by;                                    /* subject of the token */
     void *context;
     json_t *body; /* borrowed, an object; NULL when the request has none */
+    bool inner;   /* the server asks on a client's behalf: what is IN_INNER may be said */
 };
 
 /* Fills *ret (of fields->size bytes). Checks presence, kind, range and UTF-8, refuses names that

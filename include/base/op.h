@@ -20,6 +20,8 @@ enum lane {
     LANE_HTTP,   /* at once, on the HTTP thread: touches no database and never blocks */
     LANE_READER, /* on a reader thread, with a database connection */
     LANE_SENDER, /* in a batch of sends: `run` puts it in line, `op->done` is called later */
+    LANE_CHAIN,  /* `run` starts other operations, one after the other; `op->done` is called at the
+                  * end of the last */
 };
 
 struct operation {
@@ -28,6 +30,8 @@ struct operation {
     /* The rules that need no database; runs on the HTTP thread, on input that is decoded and within
      * its limits. May be NULL. */
     int (*check)(struct op *op);
+    /* Fills op->in instead of the table `in`. */
+    int (*decode)(struct op *op, const struct field_source *source, struct text body);
     /* NULL on LANE_READER: the SQL function of the same name is called. */
     int (*run)(struct op *op);
     struct fields in;
@@ -95,9 +99,11 @@ struct op {
     struct text stored_reply; /* JSON: the answer that this request was given before */
     struct text raw;          /* the body, where operation->content_type is set */
     bool more;                /* operation->stream: there is another piece behind this one */
+    const char *command;      /* which of its many things the operation does here, for the log */
     struct file file;         /* operation->file */
     struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
+    bool only_replay;         /* without an answer given before to its key, nothing is to be done */
     bool replayed;            /* the answer is that of an earlier request */
 
     int64_t deadline_us; /* monotonic; after it the request is refused, not begun */

@@ -39,8 +39,8 @@ struct gate {
     bool chunked;
     int64_t content_length; /* -1 when chunked or none */
     /* Trimmed; absent when not sent. */
-    struct text authorization, content_type, idempotency_key, request_id, if_match, if_none_match,
-        if_range, range, accept, accept_encoding, last_event_id;
+    struct text host, authorization, content_type, idempotency_key, request_id, if_match,
+        if_none_match, if_range, range, accept, accept_encoding, last_event_id;
     bool expect_continue;
 };
 

@@ -25,11 +25,14 @@ struct message {
 
 extern const struct field message_list_of_fields[];
 extern const struct fields message_fields;
+/* A message as a line of an archive. */
+extern const struct fields message_line_fields;
 
 struct message_push {
     struct text title;
     struct text body;
     struct text extension;
+    json_t *vendor; /* as /v4 clients say it */
 };
 
 extern const struct fields message_push_fields;
@@ -41,6 +44,7 @@ struct message_options {
     bool update_recents;
     bool push;
     bool enforce_policy;
+    bool extensible;
 };
 
 extern const struct fields message_options_fields;

@@ -13,6 +13,7 @@ struct services {
     const struct settings *settings;
     struct store *store;
     struct metrics *metrics;
+    struct v4 *v4;                             /* of the second face, src/http/v4 */
     const struct operation *const *operations; /* by op->index; not NULL-terminated */
     size_t n_operations;
     atomic_bool stopping;

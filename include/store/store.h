@@ -129,6 +129,7 @@ enum send_option {
     SEND_UPDATE_RECENTS = 4,
     SEND_PUSH = 8,
     SEND_ENFORCE_POLICY = 16,
+    SEND_EXTENSIBLE = 64, /* 32 is for what was imported */
 };
 
 /* Puts the message in line. Returns -1 with send->err filled, and `done` not called, when it

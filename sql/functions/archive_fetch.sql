@@ -21,7 +21,8 @@ returns table (
     sender_profile_avatar_url text,
     sender_profile_deleted boolean,
     state text,
-    edited_at timestamptz
+    edited_at timestamptz,
+    key text
 )
 language plpgsql security definer
 set search_path = duet, pg_temp

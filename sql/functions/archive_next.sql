@@ -8,7 +8,8 @@
 -- again    there is another step to be done at once
 -- waiting  how many hours are over and have no archive yet; null: somebody else is at work
 --
--- Hours that nobody could read any more are passed over.
+-- Hours that nobody could read any more are passed over. How many messages an hour had is known for 31 days
+-- (stats_get).
 --
 -- retry    safe: each call does what is left to do
 -- locks    an advisory lock for the transaction, for which it does not wait: who does not get it has nothing to do;
@@ -48,7 +49,7 @@ begin
     if v.hour is null then
         update archive_gate as g set closed_until = v_hour + interval '1 hour';
         insert into archive (hour) values (v_hour);
-        delete from archive as a where a.hour < v_now - interval '9 days';
+        delete from archive as a where a.hour < v_now - interval '31 days';
         again := true;
     elsif v.fence is null then
         update archive as a set fence = pg_current_xact_id() where a.hour = v.hour;

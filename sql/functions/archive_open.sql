@@ -35,7 +35,8 @@ begin
         coalesce(s.nick, '') as sender_profile_nick,
         coalesce(s.avatar_url, '') as sender_profile_avatar_url,
         s.user_no is null as sender_profile_deleted,
-        e.state, e.edited_at
+        e.state, e.edited_at,
+        message_key(e.client_id, e.id_receiver_seq, e.id_nonce, e.sent_at) as key
     from message_entry as e
     left join app_user as s on s.user_no = e.id_sender
     left join app_user as r on r.user_no = e.id_receiver

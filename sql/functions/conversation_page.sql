@@ -47,7 +47,8 @@ begin
         false,
         e.state, e.edited_at,
         least(coalesce(p.unread, 0) + n.unread, 1000), c.read_at, c.peer_read_at,
-        coalesce(c.pinned, false), coalesce(c.muted, false)
+        coalesce(c.pinned, false), coalesce(c.muted, false),
+        coalesce(c.conversation_groups, '{}'), coalesce(c.marks, ''), coalesce(c.custom_mark, '')
     from unnest(p_peer, p_seq, p_sent_at, p_unread) as p(peer, seq, sent_at, unread)
     join app_user as u on u.user_no = p.peer
     join app_user as o on o.user_no = p_owner

@@ -1,10 +1,10 @@
--- duet.conversation_patch: pin or mute a conversation of p_user. What p_patch does not name stays; null is false.
--- The user's devices learn of it.
+-- duet.conversation_patch: pin, mute or mark a conversation of p_user, or sort it into groups. What p_patch does not name
+-- stays; null is false, or nothing. The user's devices learn of it.
 --
--- outcome  ok | user_unknown (pointer: which of them)
+-- outcome  ok | user_unknown (pointer: which of them) | group_unknown (pointer)
 -- retry    safe: the same patch again changes nothing
 -- locks    the user's mailbox
--- indexes  those of conversation_lock; contact_pkey; those of conversation_page
+-- indexes  those of conversation_lock; contact_pkey, conversation_group_pkey; those of conversation_page
 create or replace function duet.conversation_patch(
     p_user text,
     p_peer text,
@@ -19,9 +19,8 @@ declare
     v_owner bigint;
     v_peer bigint;
     v_now timestamptz;
-    v_old record;
-    v_pinned boolean;
-    v_muted boolean;
+    v_old contact;
+    v_new contact;
 begin
     select l.outcome, l.pointer, l.owner_no, l.peer_no into v.outcome, v.pointer, v_owner, v_peer
     from conversation_lock(p_user, p_peer) as l;
@@ -30,18 +29,65 @@ begin
     end if;
     v_now := coalesce(p_now, clock_timestamp());
 
-    select c.pinned, c.muted into v_old from contact as c where c.owner = v_owner and c.peer = v_peer;
-    v_pinned := case when p_patch ? 'pinned' then coalesce((p_patch ->> 'pinned')::boolean, false)
-        else coalesce(v_old.pinned, false) end;
-    v_muted := case when p_patch ? 'muted' then coalesce((p_patch ->> 'muted')::boolean, false)
-        else coalesce(v_old.muted, false) end;
-    if (v_pinned, v_muted) <> (coalesce(v_old.pinned, false), coalesce(v_old.muted, false)) then
-        insert into contact as c (owner, peer, created_at, pinned, muted)
-        values (v_owner, v_peer, v_now, v_pinned, v_muted)
-        on conflict (owner, peer) do update set pinned = excluded.pinned, muted = excluded.muted;
+    select * into v_old from contact as c where c.owner = v_owner and c.peer = v_peer;
+    if not found then
+        v_old.pinned := false;
+        v_old.muted := false;
+        v_old.conversation_groups := '{}';
+        v_old.marks := '';
+        v_old.custom_mark := '';
+    end if;
+    v_new := v_old;
+    if p_patch ? 'pinned' then
+        v_new.pinned := coalesce((p_patch ->> 'pinned')::boolean, false);
+    end if;
+    if p_patch ? 'muted' then
+        v_new.muted := coalesce((p_patch ->> 'muted')::boolean, false);
+    end if;
+    if p_patch ? 'marks' then
+        v_new.marks := rtrim(coalesce(p_patch ->> 'marks', ''), '0');
+    end if;
+    if p_patch ? 'custom_mark' then
+        v_new.custom_mark := coalesce(p_patch ->> 'custom_mark', '');
+    end if;
+    if p_patch ? 'groups' then
+        v_new.conversation_groups := array(
+            select distinct g.name
+            from jsonb_array_elements_text(
+                case jsonb_typeof(p_patch -> 'groups') when 'array' then p_patch -> 'groups' else '[]' end
+            ) as g(name)
+            order by g.name
+        );
+        if exists (
+            select from unnest(v_new.conversation_groups) as n(name)
+            where not exists (select from conversation_group as g where g.owner = v_owner and g.name = n.name)
+        ) then
+            v.outcome := 'group_unknown';
+            v.pointer := '/groups';
+            return v;
+        end if;
+    end if;
+
+    if v_new is distinct from v_old then
+        insert into contact as c (
+            owner, peer, created_at, pinned, muted, conversation_groups, marks, custom_mark
+        )
+        values (
+            v_owner, v_peer, v_now, v_new.pinned, v_new.muted, v_new.conversation_groups, v_new.marks,
+            v_new.custom_mark
+        )
+        on conflict (owner, peer) do update
+        set pinned = excluded.pinned,
+            muted = excluded.muted,
+            conversation_groups = excluded.conversation_groups,
+            marks = excluded.marks,
+            custom_mark = excluded.custom_mark;
         perform entry_add(
             array[v_owner], array[v_peer], 29, v_now,
-            json_build_object('pinned', v_pinned, 'muted', v_muted)::text
+            json_build_object(
+                'pinned', v_new.pinned, 'muted', v_new.muted, 'groups', to_json(v_new.conversation_groups),
+                'marks', v_new.marks, 'custom_mark', v_new.custom_mark
+            )::text
         );
     end if;
 

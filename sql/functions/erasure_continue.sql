@@ -99,6 +99,12 @@ begin
         delete from friend_group as g where g.owner = v_erasure.user_no;
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('friend_group', v_n);
+        delete from conversation_group as g where g.owner = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('conversation_group', v_n);
+        delete from message_extension as e where e.owner = v_erasure.user_no;
+        get diagnostics v_n = row_count;
+        v_removed := v_removed || jsonb_build_object('message_extension', v_n);
         delete from user_tag as t where t.owner = v_erasure.user_no;
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('user_tag', v_n);

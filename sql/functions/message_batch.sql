@@ -17,12 +17,14 @@ create or replace function duet.message_batch(
     p_push_title text,
     p_push_body text,
     p_push_extension text,
+    p_push_vendor text,
     p_options_store_seconds bigint,
     p_options_sync_to_sender boolean,
     p_options_count_unread boolean,
     p_options_update_recents boolean,
     p_options_push boolean,
     p_options_enforce_policy boolean,
+    p_options_extensible boolean,
     p_sent_by text,
     p_now timestamptz default null
 )
@@ -61,12 +63,13 @@ declare
     v_receiver bigint[];
     v_push constant text := nullif(
         json_strip_nulls(json_build_object(
-            'title', p_push_title, 'body', p_push_body, 'extension', p_push_extension
+            'title', p_push_title, 'body', p_push_body, 'extension', p_push_extension,
+            'vendor', p_push_vendor::json
         ))::text, '{}');
     v_options constant bigint :=
         (p_options_sync_to_sender::integer * 1 + p_options_count_unread::integer * 2
          + p_options_update_recents::integer * 4 + p_options_push::integer * 8
-         + p_options_enforce_policy::integer * 16)::bigint;
+         + p_options_enforce_policy::integer * 16 + p_options_extensible::integer * 64)::bigint;
 begin
     select u.user_no into v_sender from app_user as u where u.user_id = p_from;
     if not found then

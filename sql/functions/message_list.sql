@@ -1,14 +1,16 @@
 -- duet.message_list: a page of the history of p_user, with p_peer or (null) with all.
 --
 -- From p_since (inclusive) until p_until (exclusive), p_order newest or oldest first, by days and within a day by
--- number, beyond the row that p_cursor names. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
+-- number, beyond the row that p_cursor names, or else beyond the message p_before. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
 -- whose id is null. A peer nobody knows has an empty history. Who was deleted has no id in
 -- "from" and "to".
 --
--- outcome  ok | user_unknown | cursor_invalid
+-- With p_verbose each row has the message's key (message_key), and whether the receiver has read it.
+--
+-- outcome  ok | user_unknown | cursor_invalid | message_unknown (p_before)
 -- retry    safe: reads only
 -- locks    none
--- indexes  app_user_user_id_key, those of message_page, app_user_pkey
+-- indexes  app_user_user_id_key, those of message_page, app_user_pkey, contact_pkey
 create or replace function duet.message_list(
     p_user text,
     p_peer text,
@@ -17,7 +19,14 @@ create or replace function duet.message_list(
     p_order text,
     p_cursor text,
     p_limit bigint,
-    p_now timestamptz default now()
+    p_now timestamptz default now(),
+    p_before_receiver bigint default 0,
+    p_before_receiver_seq bigint default 0,
+    p_before_sender bigint default 0,
+    p_before_sender_seq bigint default 0,
+    p_before_sent_at timestamptz default null,
+    p_before_nonce bigint default 0,
+    p_verbose boolean default false
 )
 returns table (
     outcome text,
@@ -39,6 +48,8 @@ returns table (
     sender_profile_deleted boolean,
     state text,
     edited_at timestamptz,
+    key text,
+    read text,
     cursor text
 )
 language plpgsql stable security definer
@@ -74,6 +85,19 @@ begin
         end if;
         v_beyond_seq := split_part(p_cursor, '.', 1)::bigint;
         v_beyond_at := to_timestamp(split_part(p_cursor, '.', 2)::bigint / 1e6);
+    elsif p_before_receiver <> 0 then
+        select m.seq, m.sent_at into v_beyond_seq, v_beyond_at
+        from message_entry as m
+        where m.owner = v_owner
+          and m.seq = case when v_owner = p_before_receiver then p_before_receiver_seq else p_before_sender_seq end
+          and m.sent_at = p_before_sent_at
+          and (m.id_receiver, m.id_receiver_seq, m.id_sender, m.id_sender_seq, m.id_nonce)
+              = (p_before_receiver, p_before_receiver_seq, p_before_sender, p_before_sender_seq, p_before_nonce);
+        if not found then
+            outcome := 'message_unknown';
+            return next;
+            return;
+        end if;
     end if;
 
     if p_peer is not null then
@@ -89,12 +113,18 @@ begin
         s.user_id, r.user_id, e.kind, e.elements, e.custom_data,
         e.sent_at, e.sent_by, coalesce(s.nick, ''), coalesce(s.avatar_url, ''), s.user_no is null, e.state,
         e.edited_at,
+        case when p_verbose then message_key(e.client_id, e.id_receiver_seq, e.id_nonce, e.sent_at) end,
+        case when p_verbose then coalesce(
+            -- What was imported has numbers newer than its time.
+            case when e.options & 32 <> 0 then e.sent_at <= c.read_at else e.id_receiver_seq <= c.read_seq end, false
+        )::text end,
         e.seq || '.' || (extract(epoch from e.sent_at) * 1000000)::bigint
     from message_page(
         v_owner, v_peer, v_since, v_until, v_newest_first, v_beyond_seq, v_beyond_at, p_limit, p_now
     ) with ordinality as e
     left join app_user as s on s.user_no = e.id_sender
     left join app_user as r on r.user_no = e.id_receiver
+    left join contact as c on p_verbose and c.owner = e.id_receiver and c.peer = e.id_sender
     order by e.ordinality;
 
     if not found then

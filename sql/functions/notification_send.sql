@@ -20,6 +20,7 @@ create or replace function duet.notification_send(
     p_push_title text,
     p_push_body text,
     p_push_extension text,
+    p_push_vendor text,
     p_options_store_seconds bigint,
     p_options_count_unread boolean,
     p_options_update_recents boolean,
@@ -96,7 +97,8 @@ begin
         p_elements,
         p_custom_data,
         nullif(json_strip_nulls(json_build_object(
-            'title', p_push_title, 'body', p_push_body, 'extension', p_push_extension
+            'title', p_push_title, 'body', p_push_body, 'extension', p_push_extension,
+            'vendor', p_push_vendor::json
         ))::text, '{}'),
         case when v_send_at > p_now then 'waiting' else 'running' end,
         v_send_at,

@@ -17,6 +17,7 @@ create or replace function duet.settings_get(
     out friend_request_days integer,
     out sessions text,
     out sessions_limit integer,
+    out attributes text[],
     out updated_at timestamptz
 )
 language sql stable security definer set search_path = duet, pg_temp
@@ -24,6 +25,6 @@ as $$
     select
         'ok', '"' || s.version || '"', s.messaging, s.roaming_days, s.offline_days,
         s.offline_per_contact, s.recent_contacts, s.recall_seconds, s.friends_per_user,
-        s.blocks_per_user, s.friend_request_days, s.sessions, s.sessions_limit, s.updated_at
+        s.blocks_per_user, s.friend_request_days, s.sessions, s.sessions_limit, s.attributes, s.updated_at
     from setting as s
 $$;

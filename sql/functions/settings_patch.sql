@@ -24,6 +24,7 @@ create or replace function duet.settings_patch(
     out friend_request_days integer,
     out sessions text,
     out sessions_limit integer,
+    out attributes text[],
     out updated_at timestamptz
 )
 language plpgsql security definer set search_path = duet, pg_temp
@@ -34,7 +35,7 @@ declare
     v_defaults constant jsonb := jsonb '{
         "messaging": "anyone", "roaming_days": 7, "offline_days": 7, "offline_per_contact": 100,
         "recent_contacts": 100, "recall_seconds": 120, "friends_per_user": 3000, "blocks_per_user": 1000,
-        "friend_request_days": 7, "sessions": "many", "sessions_limit": 20
+        "friend_request_days": 7, "sessions": "many", "sessions_limit": 20, "attributes": []
     }';
     v_old setting;
     v_new setting;
@@ -73,6 +74,7 @@ begin
             friend_request_days = v_new.friend_request_days,
             sessions = v_new.sessions,
             sessions_limit = v_new.sessions_limit,
+            attributes = v_new.attributes,
             version = s.version + 1,
             updated_at = p_now;
     end if;
@@ -80,11 +82,11 @@ begin
     select
         g.outcome, g.etag, g.messaging, g.roaming_days, g.offline_days, g.offline_per_contact,
         g.recent_contacts, g.recall_seconds, g.friends_per_user, g.blocks_per_user,
-        g.friend_request_days, g.sessions, g.sessions_limit, g.updated_at
+        g.friend_request_days, g.sessions, g.sessions_limit, g.attributes, g.updated_at
     into
         outcome, etag, messaging, roaming_days, offline_days, offline_per_contact,
         recent_contacts, recall_seconds, friends_per_user, blocks_per_user,
-        friend_request_days, sessions, sessions_limit, updated_at
+        friend_request_days, sessions, sessions_limit, attributes, updated_at
     from settings_get() as g;
 end
 $$;

@@ -85,7 +85,7 @@ begin
     v_last_seq := coalesce((v_at ->> 'last_seq')::bigint, v_last_seq);
     outcome := 'ok';
 
-    for v_section in coalesce((v_at ->> 'section')::integer, 1) .. 9 loop
+    for v_section in coalesce((v_at ->> 'section')::integer, 1) .. 11 loop
         -- Each line of a section: its key there, type, rest; of a message, the message's columns.
         case v_section
         when 1 then
@@ -123,6 +123,8 @@ begin
                     'friend_since', time_text(c.friend_since), 'remark', c.remark,
                     'groups', to_json(c.groups), 'custom', c.custom, 'blocked', c.blocked,
                     'blocked_at', time_text(c.blocked_at), 'pinned', c.pinned, 'muted', c.muted,
+                    'conversation_groups', to_json(c.conversation_groups), 'marks', c.marks,
+                    'custom_mark', c.custom_mark,
                     'read_at', time_text(c.read_at), 'peer_read_at', time_text(c.peer_read_at),
                     'created_at', time_text(c.created_at)
                 )::text
@@ -222,6 +224,24 @@ begin
             order by a.at, a.audit_id
             limit p_limit;
         when 9 then
+            open v_page for
+            select
+                g.name, 'conversation_group',
+                json_build_object('name', g.name, 'created_at', time_text(g.created_at))::text
+            from conversation_group as g
+            where g.owner = v_owner and g.name > v_key
+            order by g.name
+            limit p_limit;
+        when 10 then
+            open v_page for
+            select
+                e.seq::text, 'message_extension',
+                json_build_object('seq', e.seq, 'sent_at', time_text(e.sent_at), 'pairs', e.pairs)::text
+            from message_extension as e
+            where e.owner = v_owner and e.seq > coalesce(nullif(v_key, ''), '0')::bigint
+            order by e.seq
+            limit p_limit;
+        when 11 then
             open v_page for select '', 'end', json_build_object('lines', v_lines)::text;
         end case;
 
@@ -242,7 +262,7 @@ begin
                 + coalesce(octet_length(message_custom_data), 0)
                 + coalesce(octet_length(message_sender_profile_nick), 0)
                 + coalesce(octet_length(message_sender_profile_avatar_url), 0);
-            if (v_n >= p_limit or v_n_bytes >= p_bytes) and v_section < 9 then
+            if (v_n >= p_limit or v_n_bytes >= p_bytes) and v_section < 11 then
                 cursor := jsonb_build_object(
                     'owner', v_owner, 'last_seq', v_last_seq, 'until', v_until, 'lines', v_lines,
                     'section', v_section + case when v_section = 1 then 1 else 0 end,

@@ -82,7 +82,7 @@ select cmp_ok((select count(*) from piece), '>', 3::bigint, 'all is removed in p
 select results_eq(
     $$select outcome, "user", removed, finished_at is not null from duet.erasure_get((select erasure_id::text from duet.erasure))$$,
     $$values ('ok', 't-ann', '{"app_user": 1, "mailbox_head": 1, "mailbox": 30, "contact": 2, "friend_request": 4,
-        "friend_group": 1, "user_tag": 2, "device": 1, "idempotency_key": 20, "request_key": 1}'::jsonb, true)$$,
+        "friend_group": 1, "conversation_group": 0, "message_extension": 0, "user_tag": 2, "device": 1, "idempotency_key": 20, "request_key": 1}'::jsonb, true)$$,
     'the receipt counts all that was removed');
 select is((select removed from duet.erasure_continue(:'id', 100)), (select removed from duet.erasure),
     'once finished, nothing more is removed');

@@ -7,8 +7,8 @@ create function pg_temp.batch(p_from text, p_to text[], p_client_id text default
 returns table (outcome text, pointer text, receiver text, status integer, problem text, seq bigint)
 language sql as $$
     select outcome, pointer, "to", status, problem, message_id_receiver_seq
-    from duet.message_batch(p_from, p_to, '[{"type":"text","text":"x"}]', null, p_client_id, 'title', null, null,
-        604800, true, true, true, true, p_enforce, 'backend')
+    from duet.message_batch(p_from, p_to, '[{"type":"text","text":"x"}]', null, p_client_id, 'title', null, null, null,
+        604800, true, true, true, true, p_enforce, false, 'backend')
 $$;
 
 select results_eq(

@@ -24,7 +24,7 @@ language sql as $$
     select s.id::bigint
     from duet.notification_send(
         p_from, p_users, p_users is null and p_any is null and p_all is null, p_any, p_all, p_kind,
-        '[{"type":"text","text":"hear"}]', 'more', 'Title', null, null, p_store, true, true, true, p_rate,
+        '[{"type":"text","text":"hear"}]', 'more', 'Title', null, null, null, p_store, true, true, true, p_rate,
         p_send_at, p_expires, p_until, 'backend', p_validate, p_now
     ) as s
 $$;
@@ -100,11 +100,11 @@ select is(pg_temp.slice(9) || ' ' || pg_temp.state(:no), '0 0 done 0 0 0', 'nobo
 
 select results_eq(
     $$select outcome, pointer from duet.notification_send('t-boss', '{t-u1,t-none}', false, null, null, 'system', '[]',
-      null, null, null, null, 0, true, true, true, null, null, null, null, 'b', false)$$,
+      null, null, null, null, null, 0, true, true, true, null, null, null, null, 'b', false)$$,
     $$values ('user_unknown', '/to/users/1')$$, 'a user who is not there is named');
 select results_eq(
     $$select outcome, pointer from duet.notification_send('t-none', null, true, null, null, 'system', '[]',
-      null, null, null, null, 0, true, true, true, null, null, null, null, 'b', false)$$,
+      null, null, null, null, null, 0, true, true, true, null, null, null, null, 'b', false)$$,
     $$values ('user_unknown', '/from')$$, 'so is a sender');
 select is(pg_temp.notify(p_from => null, p_users => '{t-u1}') > 0, true, 'without a sender it is the administrator');
 select is(count(*), 1::bigint, 'a user with a mailbox') from duet.app_user as u
@@ -113,7 +113,7 @@ select is(pg_temp.slice(), '1 1', 'who sends');
 delete from duet.app_user where user_id = 'administrator';
 select results_eq(
     $$select s.id, s.total, s.sample from duet.notification_send('t-boss', null, true, null, null, 'system', '[]',
-      null, null, null, null, 0, true, true, true, null, null, null, null, 'b', true) as s$$,
+      null, null, null, null, null, 0, true, true, true, null, null, null, null, 'b', true) as s$$,
     $$values (null::text, 5::bigint, '{t-u1,t-u2,t-u3,t-u4,t-u5}'::text[])$$, 'a rehearsal says for whom it would be');
 select is(pg_temp.slice(), '6 5', 'which the server takes back; here it counts');
 

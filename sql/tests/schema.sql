@@ -13,7 +13,7 @@ select is_empty(
       join pg_class as c on c.oid = i.indrelid and c.relnamespace = 'duet'::regnamespace
       where i.indkey[0] <> o.attnum
         and not pg_get_indexdef(i.indexrelid) ~
-            '\(duet\.retry_mark\(owner|mailbox.* \((expires_at|sent_at)\)|device.* \(seen_at\)'
+            '\(duet\.retry_mark\(owner|mailbox.* \((expires_at|sent_at)\)|message_extension.* \(sent_at\)|device.* \(seen_at\)'
          -- From a tag to its users. Each machine would have one of its own users, whom a notification asks for
          -- on each machine anyway; nothing that concerns one user goes this way.
          and i.indexrelid <> 'duet.user_tag_tag'::regclass$$,

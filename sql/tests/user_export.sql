@@ -111,12 +111,13 @@ select results_eq(
         and exists (select from pg_attribute as a
                     where a.attrelid = c.oid and a.attname in ('owner', 'user_no') and not a.attisdropped)
       order by 1$$,
-    $$values ('app_user' collate "C"), ('contact'), ('device'),
+    $$values ('app_user' collate "C"), ('contact'), ('conversation_group'), ('device'),
              ('erasure'), -- of users who are no more
              ('friend_group'), ('friend_request'), ('held_entry'),
              ('hold'), -- why somebody is held is not the user's to know
              ('mailbox'),
              ('mailbox_head'), -- a number only
+             ('message_extension'),
              ('notification_newcomer'), -- for some minutes, of what is in the mailbox
              ('stream'), -- what is open at this moment
              ('user_tag')$$,

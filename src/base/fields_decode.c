@@ -19,6 +19,7 @@ struct place {
 struct decoding {
     struct arena *arena;
     struct err *err;
+    bool inner;
 };
 
 /* Names are escaped as RFC 6901 asks, and cut: they may be the client's own. */
@@ -477,6 +478,19 @@ static void absent_field(
         set_absent(d, field, slot(field, record));
 }
 
+static bool is_in_body(const struct decoding *d, const struct field *field)
+{
+    return field->from == IN_BODY || (d->inner && field->from == IN_INNER);
+}
+
+static bool is_member(const struct decoding *d, const struct fields *fields, const char *name)
+{
+    for (const struct field *f = fields->list; f->kind; f++)
+        if (is_in_body(d, f) && strcmp(f->name, name) == 0)
+            return true;
+    return false;
+}
+
 static bool is_known(
     const struct fields *fields, enum field_place from, const char *name, size_t len)
 {
@@ -504,7 +518,7 @@ static void decode_members(
         return;
     }
     for (const struct field *field = fields->list; field->kind; field++) {
-        if (field->from != IN_BODY)
+        if (!is_in_body(d, field))
             continue;
         struct place member = {place, field->name, 0};
         value = json_object_get(json, field->name);
@@ -520,7 +534,7 @@ static void decode_members(
         return;
     json_object_foreach(json, name, value) {
         struct place member = {place, name, 0};
-        if (!is_known(fields, IN_BODY, name, strlen(name)) && !(tag && strcmp(name, tag) == 0))
+        if (!is_member(d, fields, name) && !(tag && strcmp(name, tag) == 0))
             WRONG(d, &member, "is not known here");
     }
 }
@@ -574,7 +588,7 @@ static void decode_outside_body(
             WRONG(d, &place, "is not known here");
     }
     for (const struct field *field = fields->list; field->kind; field++) {
-        if (field->from == IN_BODY)
+        if (field->from == IN_BODY || field->from == IN_INNER)
             continue;
         struct place place = {NULL, field->from == IN_HEADER ? field->header : field->name, 0};
         struct text value = find_outside_body(source, field);
@@ -594,7 +608,7 @@ int fields_decode(
 {
     static const struct field none[] = {FIELD_END};
     const struct fields known = {fields->list ? fields->list : none, fields->size};
-    struct decoding d = {arena, err};
+    struct decoding d = {arena, err, source->inner};
 
     decode_outside_body(&d, &known, source, ret);
     decode_members(&d, &known, NULL, NULL, source->body, ret);

@@ -143,7 +143,8 @@ void fields_encode(const struct fields *fields, const void *record, struct buf *
 
     for (const struct field *field = fields->list; field->kind; field++) {
         const void *value = (const char *)record + field->offset;
-        if (field->from != IN_BODY || (field->omit_absent && is_absent(field, value)))
+        bool shown = field->from == IN_BODY || field->from == IN_INNER;
+        if (!shown || (field->omit_absent && is_absent(field, value)))
             continue;
         buf_char(ret, separator);
         separator = ',';

@@ -13,6 +13,7 @@
 #include "http/router.h"
 #include "http/selection.h"
 #include "http/streams.h"
+#include "http/v4/v4.h"
 #include "ops/dispatch.h"
 
 #define BODY_BYTES_MAX (INT64_C(1) << 20)
@@ -149,7 +150,7 @@ static void count_and_log(const struct exchange *e, int status, const char *code
     }
     log_event(
         LOG_INFO, "request", LOG_TEXT("request_id", e->request_id), LOG_STR("method", e->method),
-        LOG_STR("operation", operation ? operation->name : NULL),
+        LOG_STR("operation", operation ? operation->name : NULL), LOG_STR("command", e->op.command),
         LOG_TEXT("subject", e->op.caller.subject), LOG_INT("status", status), LOG_STR("code", code),
         LOG_INT("us", took_us), LOG_INT("database_us", e->op.database_us));
 }
@@ -174,25 +175,33 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
     return result;
 }
 
+/* To SDKs of /v4 a status other than 200 means the network. */
+static void speak_v4(const struct exchange *e, struct reply *reply)
+{
+    reply->status = MHD_HTTP_OK;
+    reply->content_type = v4_call.content_type;
+    reply->body = v4_error_body(&e->err);
+}
+
 /* `close`: the rest of what the client sends is not to be looked at. */
 static enum MHD_Result answer_error(struct exchange *e, bool close)
 {
     const struct err_info *info = err_info(e->err.code);
-    struct reply reply = {
-        .status = info->status,
-        .content_type = "application/problem+json",
-        .body = reply_problem(&e->err, e->request_id, is_write(e), is_repeatable(e)),
-    };
+    struct reply reply = {.status = info->status, .content_type = "application/problem+json"};
     struct reply_context context = {
         .allow = e->match.allow[0] ? e->match.allow : NULL,
         .close = close,
         .retry_after_s = err_is_transient(e->err.code) ? RETRY_AFTER_SECONDS : 0,
     };
 
+    if (v4_claims(e->target))
+        speak_v4(e, &reply);
+    else
+        reply.body = reply_problem(&e->err, e->request_id, is_write(e), is_repeatable(e));
     if (!reply.body)
         return MHD_NO;
     reply.body_size = strlen(reply.body);
-    count_and_log(e, info->status, info->code);
+    count_and_log(e, reply.status, info->code);
     return queue(e, &reply, &context);
 }
 
@@ -533,6 +542,20 @@ static int check_rate(struct exchange *e)
     return err_plain(&e->err, ERR_RATE_LIMITED);
 }
 
+static struct text client_address(struct exchange *e)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    char host[NI_MAXHOST] = "";
+    socklen_t size = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                               : sizeof(struct sockaddr_in);
+
+    if (address && getnameinfo(address, size, host, sizeof(host), NULL, 0, NI_NUMERICHOST) == 0)
+        return arena_text(e->arena, text_of(host));
+    return TEXT("");
+}
+
 static int authenticate(struct exchange *e)
 {
     const struct route *route = e->match.route;
@@ -540,6 +563,12 @@ static int authenticate(struct exchange *e)
 
     if (route->scope == SCOPE_PUBLIC)
         return 0;
+    if (route->scope == SCOPE_USERSIG)
+        return v4_authenticate(
+                   e->server->services->v4, &e->match, client_address(e), e->arena, caller,
+                   &e->err) == 0
+                   ? check_rate(e)
+                   : -1;
     struct text token = token_of_authorization(e->gate.authorization);
     if (!text_present(token))
         return err_set(&e->err, ERR_UNAUTHENTICATED, "an Authorization: Bearer header is needed");
@@ -625,6 +654,8 @@ static struct text header_value(void *exchange, const char *name)
         return e->gate.idempotency_key;
     if (strcmp(name, "Last-Event-ID") == 0)
         return e->gate.last_event_id;
+    if (strcmp(name, "Host") == 0)
+        return e->gate.host;
     return strcmp(name, "If-Match") == 0 ? e->gate.if_match : TEXT_ABSENT;
 }
 
@@ -648,12 +679,7 @@ static struct text issued_at(struct exchange *e)
 static int decode(struct exchange *e)
 {
     const struct operation *operation = operation_of(e);
-
-    if ((e->body.len || takes_body(&operation->in)) &&
-        fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
-        return -1;
-    drop_body(e); /* the tree has copies of all */
-    const struct field_source source = {
+    struct field_source source = {
         .path = e->match.path,
         .n_path = e->match.n_path,
         .query = e->match.query,
@@ -664,8 +690,18 @@ static int decode(struct exchange *e)
         .as_device = e->op.caller.device,
         .issued_at = issued_at(e),
         .sent_by = e->op.caller.subject,
-        .body = e->json,
     };
+
+    if (operation->decode) {
+        int result = operation->decode(&e->op, &source, buf_as_text(&e->body));
+        drop_body(e);
+        return result;
+    }
+    if ((e->body.len || takes_body(&operation->in)) &&
+        fields_parse_json(buf_as_text(&e->body), &e->json, &e->err) != 0)
+        return -1;
+    drop_body(e); /* the tree has copies of all */
+    source.body = e->json;
     e->op.body = e->json;
     e->op.in = arena_alloc(e->arena, operation->in.size);
     e->op.out = arena_alloc(e->arena, operation->out.size);
@@ -716,20 +752,6 @@ static void finish_here(struct op *op, int result)
 
     e->result = result;
     e->stage = STAGE_DONE;
-}
-
-static struct text client_address(struct exchange *e)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    char host[NI_MAXHOST] = "";
-    socklen_t size = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                               : sizeof(struct sockaddr_in);
-
-    if (address && getnameinfo(address, size, host, sizeof(host), NULL, 0, NI_NUMERICHOST) == 0)
-        return arena_text(e->arena, text_of(host));
-    return TEXT("");
 }
 
 static struct text path_of(struct text target)

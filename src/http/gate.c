@@ -299,6 +299,7 @@ int gate_check(const struct gate_head *head, int64_t body_limit, struct gate *re
     if (check_host(head, &known, err) || check_framing(head, &known, may_have_body, err) ||
         check_expect(head, &known, err) || check_body(&known.gate, body_limit, err))
         return -1;
+    known.gate.host = known.host;
     *ret = known.gate;
     return 0;
 }

@@ -1,4 +1,5 @@
 #include "http/route.h"
+#include "http/v4/v4.h"
 
 #define ROUTE(method, path, name, scope, own, success) extern const struct operation name;
 #include "routes.def"
@@ -9,6 +10,9 @@ const struct route routes[] = {
     {METHOD_##method, path, &name, SCOPE_##scope, OWN_##own, success},
 #include "routes.def"
 #undef ROUTE
+    /* The second face, whose commands are in src/http/v4/commands.def. */
+    {METHOD_POST, "/v4/{service}/{command}", &v4_call, SCOPE_USERSIG, OWN_NONE, 200},
+    {METHOD_GET, "/v4/files/{file}", &v4_file, SCOPE_USERSIG, OWN_NONE, 200},
 };
 
 const size_t n_routes = sizeof(routes) / sizeof(routes[0]);
@@ -71,6 +75,8 @@ json_t *routes_describe(void)
     json_t *array = json_array();
 
     for (size_t i = 0; i < n_routes; i++)
-        json_array_append_new(array, describe_route(&routes[i]));
-    return json_pack("{s:o, s:o}", "routes", array, "errors", describe_errors());
+        if (routes[i].scope != SCOPE_USERSIG)
+            json_array_append_new(array, describe_route(&routes[i]));
+    return json_pack(
+        "{s:o, s:o, s:o}", "routes", array, "errors", describe_errors(), "v4", v4_describe());
 }

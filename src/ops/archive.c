@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/op.h"
+#include "ops/archive.h"
 #include "ops/user.h"
 #include "store/store.h"
 
@@ -143,6 +144,11 @@ static int archive_get_run(struct op *op)
     op->file.as[CODING_GZIP] = represent(op, out->gzip_bytes, out->gzip_sha256, out->gzip_digest);
     op->more = true;
     return 0;
+}
+
+int archive_piece(struct op *op, int64_t hour_us)
+{
+    return store_archive_piece(op, hour_us);
 }
 
 const struct operation archive_get = {

@@ -15,6 +15,9 @@ struct conversation {
     int64_t peer_read_up_to;
     bool pinned;
     bool muted;
+    struct list groups;
+    struct text marks;
+    struct text custom_mark;
 };
 
 static const struct field conversation_list_of_fields[] = {
@@ -31,6 +34,9 @@ static const struct field conversation_list_of_fields[] = {
     FIELD_TIME(struct conversation, peer_read_up_to),
     FIELD_BOOL(struct conversation, pinned),
     FIELD_BOOL(struct conversation, muted),
+    FIELD_TEXTS(struct conversation, groups),
+    FIELD_TEXT(struct conversation, marks),
+    FIELD_TEXT(struct conversation, custom_mark),
     FIELD_END,
 };
 
@@ -81,11 +87,17 @@ const struct operation conversation_get = {
 
 /* ---- conversation_patch ---- */
 
+#define MARKS_MAX 64
+#define CONVERSATION_GROUPS_MAX 20
+
 struct conversation_patch {
     struct text user;
     struct text peer;
     bool pinned;
     bool muted;
+    struct list groups;
+    struct text marks;
+    struct text custom_mark;
 };
 
 static const struct field conversation_patch_fields[] = {
@@ -93,6 +105,10 @@ static const struct field conversation_patch_fields[] = {
     FIELD_PEER(struct conversation_patch),
     FIELD_BOOL(struct conversation_patch, pinned),
     FIELD_BOOL(struct conversation_patch, muted),
+    FIELD_TEXTS(
+        struct conversation_patch, groups, .max = CONVERSATION_GROUPS_MAX, .max_value_bytes = 64),
+    FIELD_TEXT(struct conversation_patch, marks, .max = MARKS_MAX),
+    FIELD_TEXT(struct conversation_patch, custom_mark, .max = 256),
     FIELD_END,
 };
 
@@ -100,6 +116,10 @@ static int conversation_patch_check(struct op *op)
 {
     const struct conversation_patch *in = op->in;
 
+    for (size_t i = 0; i < in->marks.len; i++)
+        if (in->marks.ptr[i] != '0' && in->marks.ptr[i] != '1')
+            return err_field(
+                op->err, ERR_INVALID_REQUEST, "/marks", "may only hold the characters 0 and 1");
     return check_two_users(op, in->user, in->peer, "/peer");
 }
 
@@ -111,7 +131,7 @@ const struct operation conversation_patch = {
     .in = FIELDS(conversation_patch_fields, struct conversation_patch),
     .merge_patch = true,
     .out = FIELDS(conversation_list_of_fields, struct conversation),
-    .refuses = refuses_user,
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_GROUP_UNKNOWN, ERR_NONE},
 };
 
 /* ---- conversation_delete ---- */

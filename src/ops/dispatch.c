@@ -10,6 +10,7 @@ static int run_or_queue(struct op *op)
     case LANE_READER:
         return store_submit(op->services->store, op);
     case LANE_SENDER:
+    case LANE_CHAIN:
         return op->operation->run(op);
     }
     return -1;

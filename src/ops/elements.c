@@ -8,17 +8,21 @@
 
 #define TEXT_MEMBER(member, ...) FIELD_CHECKED(member, FIELD_KIND_TEXT, __VA_ARGS__)
 #define INT_MEMBER(member, ...) FIELD_CHECKED(member, FIELD_KIND_INT, __VA_ARGS__)
+/* The element as a /v4 client sent it, where it says more than has a place here. */
+#define ORIGINAL_MEMBER FIELD_CHECKED("original", FIELD_KIND_JSON, .from = IN_INNER)
 #define URL_MEMBER(member, ...) TEXT_MEMBER(member, .max = URL_BYTES, __VA_ARGS__)
 
 static const struct field text_fields[] = {
     TEXT_MEMBER(
         "text", .required = true, .min = 1, .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
 static const struct field emoji_fields[] = {
     INT_MEMBER("index", .required = true, .max = INT32_MAX),
     TEXT_MEMBER("data", .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
@@ -27,6 +31,7 @@ static const struct field location_fields[] = {
     FIELD_CHECKED("latitude", FIELD_KIND_REAL, .required = true, .min_real = -90, .max_real = 90),
     FIELD_CHECKED(
         "longitude", FIELD_KIND_REAL, .required = true, .min_real = -180, .max_real = 180),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
@@ -37,6 +42,7 @@ static const struct field image_fields[] = {
     INT_MEMBER("size", .max = 28 * MIB),
     TEXT_MEMBER("format", .max = 32),
     URL_MEMBER("thumbnail_url", .min = 1),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
@@ -44,6 +50,7 @@ static const struct field audio_fields[] = {
     URL_MEMBER("url", .required = true, .min = 1),
     INT_MEMBER("size", .max = 28 * MIB),
     INT_MEMBER("duration_seconds", .max = INT32_MAX),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
@@ -52,6 +59,7 @@ static const struct field file_fields[] = {
     INT_MEMBER("size", .max = 100 * MIB),
     TEXT_MEMBER("name", .max = NAME_BYTES),
     TEXT_MEMBER("format", .max = 32),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
@@ -61,6 +69,7 @@ static const struct field video_fields[] = {
     INT_MEMBER("duration_seconds", .max = INT32_MAX),
     TEXT_MEMBER("format", .max = 32),
     URL_MEMBER("cover_url", .min = 1),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 
@@ -69,6 +78,7 @@ static const struct field custom_fields[] = {
     TEXT_MEMBER("description", .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
     TEXT_MEMBER("extension", .max = MESSAGE_ELEMENTS_BYTES, .multiline = true),
     TEXT_MEMBER("sound", .max = NAME_BYTES),
+    ORIGINAL_MEMBER,
     FIELD_END,
 };
 

@@ -9,20 +9,19 @@
 static const char *const kinds[] = {"chat", "system", "custom_system", NULL};
 static const char *const states[] = {"sent", "recalled", NULL};
 
+#define MESSAGE_MEMBERS                                                                            \
+    FIELD_MESSAGE_ID(struct message, id), FIELD_TEXT(struct message, from),                        \
+        FIELD_TEXT(struct message, to), FIELD_TEXT(struct message, kind, .one_of = kinds),         \
+        FIELD_RAW(struct message, elements, .variants = element_types),                            \
+        FIELD_TEXT(struct message, custom_data), FIELD_TIME(struct message, sent_at),              \
+        FIELD_TEXT(struct message, sent_by),                                                       \
+        FIELD_OBJECT(                                                                              \
+            struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields),  \
+        FIELD_TEXT(struct message, state, .one_of = states),                                       \
+        FIELD_TIME(struct message, edited_at),
+
 const struct field message_list_of_fields[] = {
-    FIELD_MESSAGE_ID(struct message, id),
-    FIELD_TEXT(struct message, from),
-    FIELD_TEXT(struct message, to),
-    FIELD_TEXT(struct message, kind, .one_of = kinds),
-    FIELD_RAW(struct message, elements, .variants = element_types),
-    FIELD_TEXT(struct message, custom_data),
-    FIELD_TIME(struct message, sent_at),
-    FIELD_TEXT(struct message, sent_by),
-    FIELD_OBJECT(
-        struct message, sender_profile, struct sender_profile, .of = &sender_profile_fields),
-    FIELD_TEXT(struct message, state, .one_of = states),
-    FIELD_TIME(struct message, edited_at),
-    FIELD_END,
+    MESSAGE_MEMBERS FIELD_END,
 };
 
 const struct fields message_fields = FIELDS(message_list_of_fields, struct message);
@@ -82,6 +81,7 @@ static const struct field message_push_list[] = {
     FIELD_TEXT(struct message_push, title, .max = 256, .omit_absent = true),
     FIELD_TEXT(struct message_push, body, .max = 1024, .multiline = true, .omit_absent = true),
     FIELD_TEXT(struct message_push, extension, .max = 2048, .multiline = true, .omit_absent = true),
+    FIELD_JSON(struct message_push, vendor, .from = IN_INNER, .omit_absent = true),
     FIELD_END,
 };
 
@@ -99,6 +99,7 @@ static const struct field message_options_list[] = {
     FIELD_BOOL(struct message_options, update_recents, .fallback = true, .has_fallback = true),
     FIELD_BOOL(struct message_options, push, .fallback = true, .has_fallback = true),
     FIELD_BOOL(struct message_options, enforce_policy, .has_fallback = true),
+    FIELD_BOOL(struct message_options, extensible, .has_fallback = true),
     FIELD_END,
 };
 
@@ -147,8 +148,8 @@ static int message_send_check(struct op *op)
 
 static struct text push_text(struct op *op, const struct message_push *push)
 {
-    bool any =
-        text_present(push->title) || text_present(push->body) || text_present(push->extension);
+    bool any = text_present(push->title) || text_present(push->body) ||
+               text_present(push->extension) || push->vendor;
 
     if (!any)
         return TEXT_ABSENT;
@@ -162,7 +163,8 @@ static int64_t option_bits(const struct message_options *options)
     return (options->sync_to_sender ? SEND_SYNC_TO_SENDER : 0) |
            (options->count_unread ? SEND_COUNT_UNREAD : 0) |
            (options->update_recents ? SEND_UPDATE_RECENTS : 0) | (options->push ? SEND_PUSH : 0) |
-           (options->enforce_policy ? SEND_ENFORCE_POLICY : 0);
+           (options->enforce_policy ? SEND_ENFORCE_POLICY : 0) |
+           (options->extensible ? SEND_EXTENSIBLE : 0);
 }
 
 static void show_message(struct op *op, const struct send *send)
@@ -292,6 +294,31 @@ const struct operation message_get = {
     .refuses = (const enum err_code[]){ERR_MESSAGE_UNKNOWN, ERR_NONE},
 };
 
+/* ---- message_find ---- */
+
+struct message_find {
+    struct text user;
+    struct text peer;
+    struct text key;
+    struct text as_user;
+};
+
+static const struct field message_find_fields[] = {
+    FIELD_USER(struct message_find),
+    FIELD_PEER(struct message_find),
+    FIELD_TEXT(struct message_find, key, .from = IN_PATH, .required = true, .min = 1, .max = 50),
+    FIELD_TEXT(struct message_find, as_user, .from = IN_CALLER),
+    FIELD_END,
+};
+
+const struct operation message_find = {
+    .name = "message_find",
+    .lane = LANE_READER,
+    .in = FIELDS(message_find_fields, struct message_find),
+    .out = FIELDS(message_list_of_fields, struct message),
+    .refuses = (const enum err_code[]){ERR_MESSAGE_UNKNOWN, ERR_NONE},
+};
+
 /* ---- message_list ---- */
 
 struct message_list {
@@ -300,6 +327,8 @@ struct message_list {
     int64_t since;
     int64_t until;
     struct text order;
+    struct message_id before;
+    bool verbose;
     struct text cursor;
     int64_t limit;
 };
@@ -313,10 +342,35 @@ static const struct field message_list_fields[] = {
     FIELD_TIME(struct message_list, until, .from = IN_QUERY),
     FIELD_TEXT(
         struct message_list, order, .from = IN_QUERY, .one_of = orders, .fallback_text = "newest"),
+    FIELD_MESSAGE_ID(struct message_list, before, .from = IN_QUERY),
+    FIELD_BOOL(struct message_list, verbose, .from = IN_QUERY, .has_fallback = true),
     FIELD_CURSOR(struct message_list),
     FIELD_LIMIT(struct message_list),
     FIELD_END,
 };
+
+/* With what it is called in /v4, and whether the receiver has read it, where that is asked for. */
+struct history_message {
+    struct message message;
+    struct text key;
+    struct text read; /* JSON */
+};
+
+static const struct field history_message_list[] = {
+    MESSAGE_MEMBERS FIELD_TEXT(struct history_message, key, .omit_absent = true),
+    FIELD_RAW(struct history_message, read, .omit_absent = true),
+    FIELD_END,
+};
+
+static const struct fields history_message_fields =
+    FIELDS(history_message_list, struct history_message);
+
+static const struct field message_line_list[] = {
+    MESSAGE_MEMBERS FIELD_TEXT(struct history_message, key),
+    FIELD_END,
+};
+
+const struct fields message_line_fields = FIELDS(message_line_list, struct history_message);
 
 struct message_page {
     struct list items;
@@ -324,7 +378,7 @@ struct message_page {
 };
 
 static const struct field message_page_fields[] = {
-    FIELD_LIST(struct message_page, items, .of = &message_fields),
+    FIELD_LIST(struct message_page, items, .of = &history_message_fields),
     FIELD_NEXT_CURSOR(struct message_page),
     FIELD_END,
 };
@@ -335,5 +389,7 @@ const struct operation message_list = {
     .run = store_call_rows,
     .in = FIELDS(message_list_fields, struct message_list),
     .out = FIELDS(message_page_fields, struct message_page),
-    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
+    .refuses =
+        (const enum err_code[]){
+            ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_MESSAGE_UNKNOWN, ERR_NONE},
 };

@@ -19,6 +19,7 @@ struct chat_settings {
     int64_t friend_request_days;
     struct text sessions;
     int64_t sessions_limit;
+    struct list attributes;
     int64_t updated_at;
 };
 
@@ -34,6 +35,7 @@ static const struct field settings_fields[] = {
     FIELD_INT(struct chat_settings, friend_request_days),
     FIELD_TEXT(struct chat_settings, sessions, .one_of = session_policies),
     FIELD_INT(struct chat_settings, sessions_limit),
+    FIELD_TEXTS(struct chat_settings, attributes),
     FIELD_TIME(struct chat_settings, updated_at),
     FIELD_END,
 };
@@ -60,6 +62,7 @@ static const struct field settings_patch_fields[] = {
     FIELD_INT(struct chat_settings, friend_request_days, .min = 1, .max = 30),
     FIELD_TEXT(struct chat_settings, sessions, .one_of = session_policies),
     FIELD_INT(struct chat_settings, sessions_limit, .min = 1, .max = 100),
+    FIELD_TEXTS(struct chat_settings, attributes, .max = 10, .max_value_bytes = 50),
     FIELD_END,
 };
 

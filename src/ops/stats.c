@@ -23,6 +23,7 @@ struct stats {
     int64_t streams;
     int64_t visible_since;
     int64_t database_bytes;
+    struct text messages_by_day; /* JSON */
     struct list messages_by_hour;
 };
 
@@ -34,6 +35,7 @@ static const struct field stats_fields[] = {
     FIELD_INT(struct stats, streams),
     FIELD_TIME(struct stats, visible_since),
     FIELD_INT(struct stats, database_bytes),
+    FIELD_RAW(struct stats, messages_by_day),
     FIELD_LIST(struct stats, messages_by_hour, .of = &stats_hour_fields),
     FIELD_END,
 };

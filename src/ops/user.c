@@ -406,6 +406,134 @@ const struct operation user_tag_list = {
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
 };
 
+/* ---- tags of many users ---- */
+
+#define TAGGED_MAX 100
+#define TAGS_CHANGED_MAX 100
+#define TAG_PREFIXES_MAX 16
+
+struct user_tag_query {
+    struct list users;
+};
+
+static const struct field user_tag_query_fields[] = {
+    FIELD_TEXTS(
+        struct user_tag_query,
+        users,
+        .required = true,
+        .min = 1,
+        .max = TAGGED_MAX,
+        .max_value_bytes = USER_ID_BYTES),
+    FIELD_END,
+};
+
+struct tagged {
+    struct text user;
+    struct list tags;
+};
+
+static const struct field tagged_list[] = {
+    FIELD_TEXT(struct tagged, user),
+    FIELD_TEXTS(struct tagged, tags),
+    FIELD_END,
+};
+
+static const struct fields tagged_fields = FIELDS(tagged_list, struct tagged);
+
+struct all_tagged {
+    struct list items;
+};
+
+static const struct field all_tagged_fields[] = {
+    FIELD_LIST(struct all_tagged, items, .of = &tagged_fields),
+    FIELD_END,
+};
+
+const struct operation user_tag_query = {
+    .name = "user_tag_query",
+    .lane = LANE_READER,
+    .run = store_call_rows,
+    .in = FIELDS(user_tag_query_fields, struct user_tag_query),
+    .out = FIELDS(all_tagged_fields, struct all_tagged),
+};
+
+struct tag_change {
+    struct text user;
+    struct list remove;
+    struct list remove_prefixes;
+    struct list add;
+};
+
+static const struct field tag_change_list[] = {
+    FIELD_TEXT(struct tag_change, user, .required = true, .min = 1, .max = USER_ID_BYTES),
+    FIELD_TEXTS(struct tag_change, remove, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
+    FIELD_TEXTS(
+        struct tag_change, remove_prefixes, .max = TAG_PREFIXES_MAX, .max_value_bytes = TAG_BYTES),
+    FIELD_TEXTS(struct tag_change, add, .max = TAGS_CHANGED_MAX, .max_value_bytes = TAG_BYTES),
+    FIELD_END,
+};
+
+static const struct fields tag_change_fields = FIELDS(tag_change_list, struct tag_change);
+
+struct user_tag_change {
+    struct list changes;
+};
+
+static const struct field user_tag_change_fields[] = {
+    FIELD_LIST(
+        struct user_tag_change,
+        changes,
+        .required = true,
+        .min = 1,
+        .max = TAGGED_MAX,
+        .of = &tag_change_fields),
+    FIELD_END,
+};
+
+struct tag_changed {
+    struct text user;
+    struct text problem; /* the row has the code of an error alone */
+};
+
+static const struct field tag_changed_list[] = {
+    FIELD_TEXT(struct tag_changed, user),
+    FIELD_RAW(struct tag_changed, problem, .omit_absent = true),
+    FIELD_END,
+};
+
+static const struct fields tag_changed_fields = FIELDS(tag_changed_list, struct tag_changed);
+
+struct tags_changed {
+    struct list results;
+};
+
+static const struct field tags_changed_fields[] = {
+    FIELD_LIST(struct tags_changed, results, .of = &tag_changed_fields),
+    FIELD_END,
+};
+
+static int user_tag_change_run(struct op *op)
+{
+    if (store_call_rows(op) != 0)
+        return -1;
+    const struct tags_changed *out = op->out;
+    struct tag_changed *results = out->results.items;
+    int64_t status; /* of the problem, which says it itself */
+
+    for (size_t i = 0; i < out->results.n_items; i++)
+        problem_tell(op->arena, &results[i].problem, &status);
+    return 0;
+}
+
+const struct operation user_tag_change = {
+    .name = "user_tag_change",
+    .lane = LANE_READER,
+    .run = user_tag_change_run,
+    .audit = true,
+    .in = FIELDS(user_tag_change_fields, struct user_tag_change),
+    .out = FIELDS(tags_changed_fields, struct tags_changed),
+};
+
 /* ---- user_token_make ---- */
 
 #define TOKEN_BYTES 4096

@@ -373,7 +373,9 @@ static void bind_call(struct params *params, const struct op *op)
 {
     const struct binding b = {params, op};
 
-    params_text(params, caller_is_user(&op->caller) ? op->caller.subject : TEXT_ABSENT);
+    bool revocable = caller_is_user(&op->caller) || op->caller.revocable;
+
+    params_text(params, revocable ? op->caller.subject : TEXT_ABSENT);
     params_time(params, op->caller.issued_at_us);
     params_text(params, op->caller.device);
     bind_fields(&b, &op->operation->in, op->in);

@@ -99,6 +99,8 @@ static int work(struct op *op, int (*run)(struct op *op), struct db_error *error
         op->replayed = true;
         return 0;
     }
+    if (op->only_replay)
+        return 0;
     op->db_error = error;
     int result = run(op);
     op->db_error = NULL;

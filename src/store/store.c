@@ -44,7 +44,8 @@ struct store {
 
 static bool makes_call(const struct operation *operation)
 {
-    return operation->lane == LANE_READER;
+    /* What fills its own input makes its own calls. */
+    return operation->lane == LANE_READER && !operation->decode;
 }
 
 static void make_calls(

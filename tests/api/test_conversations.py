@@ -59,6 +59,9 @@ def test_conversations_are_listed_by_their_newest_message(api, ann, bob, eve, sa
         "peer_read_up_to": None,
         "pinned": False,
         "muted": False,
+        "groups": [],
+        "marks": "",
+        "custom_mark": "",
     }
     with_bob = {**expected, "peer": bob, "last_message": last}
     with_bob["peer_profile"] = {"nick": "Bob", "avatar_url": ""}
@@ -214,7 +217,7 @@ def test_pinned_conversations_stand_above_the_others(api, ann, bob, eve, say):
     assert peers(api, bob) == [ann]
     (own,) = news(api, ann)
     assert (own["kind"], own["peer"]) == ("conversation", bob)
-    assert own["details"] == {"pinned": True, "muted": False}
+    assert own["details"] == {"pinned": True, "muted": False, "groups": [], "marks": "", "custom_mark": ""}
     assert news(api, bob) == []
 
 

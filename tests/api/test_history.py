@@ -263,3 +263,31 @@ def test_walks_meet_everything_once_while_messages_and_imports_arrive(
             stop.set()
         for one in running:
             one.result()
+
+
+def test_history_goes_on_before_a_message(api, ann, bob):
+    ids = [api.post("/v1/messages", text_message(ann, bob, str(i))).json["id"] for i in range(4)]
+    for user in (ann, bob):
+        older = api.get(f"/v1/users/{user}/messages", params={"before": ids[2]}).json["items"]
+        assert [one["id"] for one in older] == [ids[1], ids[0]]
+        newer = api.get(f"/v1/users/{user}/messages", params={"before": ids[2], "order": "oldest"}).json["items"]
+        assert [one["id"] for one in newer] == [ids[3]]
+
+
+def test_a_message_of_others_is_none_to_go_on_before(api, ann, bob, user):
+    sent = api.post("/v1/messages", text_message(ann, bob)).json["id"]
+    assert api.get(f"/v1/users/{user()}/messages", params={"before": sent}).code == "message_unknown"
+
+
+def test_a_message_is_found_by_the_key_that_the_history_tells(api, ann, bob, user):
+    sent = api.post("/v1/messages", text_message(ann, bob, client_id="12_34")).json
+    (told,) = api.get(f"/v1/users/{ann}/messages", params={"verbose": "true"}).json["items"]
+    assert told["key"].startswith("12_34_") and told["read"] is False
+    for pair in ((ann, bob), (bob, ann)):
+        path = f"/v1/users/{pair[0]}/conversations/{pair[1]}/messages/{told['key']}"
+        assert api.get(path).json["id"] == sent["id"]
+    assert api.as_user(ann).get(f"/v1/users/{ann}/conversations/{bob}/messages/{told['key']}").status == 200
+    for other in (f"/v1/users/{ann}/conversations/{user()}/messages/{told['key']}",
+                  f"/v1/users/{ann}/conversations/{bob}/messages/12_35_{told['key'].rpartition('_')[2]}",
+                  f"/v1/users/{ann}/conversations/{bob}/messages/nonsense"):
+        assert api.get(other).code == "message_unknown"

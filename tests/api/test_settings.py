@@ -19,6 +19,7 @@ DEFAULTS = {
     "friend_request_days": 7,
     "sessions": "many",
     "sessions_limit": 20,
+    "attributes": [],
 }
 ANY = {"If-Match": "*"}
 

@@ -32,6 +32,10 @@ def test_stats_get_counts_the_messages_of_closed_hours(api, db, ann, bob):
     listed = {one["hour"]: one["messages"] for one in api.get("/v1/archives").json["items"]}
     assert {one["hour"]: one["messages"] for one in hours}.items() <= listed.items()
     assert listed[name_of(hour)] >= 1 and name_of(hour) in {one["hour"] for one in hours}
+    days = {one["day"]: one["messages"] for one in api.get("/v1/stats").json["messages_by_day"]}
+    of_the_day = sum(one["messages"] for one in hours if one["hour"].startswith(name_of(hour)[:10]))
+    assert days[name_of(hour)[:10]] >= of_the_day >= 1
+    assert list(days) == sorted(days, reverse=True)
     assert [one["hour"] for one in hours] == sorted((one["hour"] for one in hours), reverse=True)
 
 

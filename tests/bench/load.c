@@ -1,8 +1,9 @@
 /* Loads a running server over HTTP/1.1 and prints what it did as one JSON object.
  *
  * It shares the machine with the server that it measures, so it does as little as it can: one
- * thread, requests made once and only patched, answers read no further than status and length. Each
- * connection has one request under way; the next goes out as soon as the answer is whole. */
+ * thread, requests made once and only patched, answers read no further than status and length, of
+ * /v4 the ErrorCode too. Each connection has one request under way; the next goes out as soon as
+ * the answer is whole. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +20,11 @@
 enum {
     REQUEST_BYTES = 4096,
     ANSWER_BYTES = 256 * 1024, /* the longest page with room to spare */
-    PATH_BYTES = 128,
+    PATH_BYTES = 1024,
     TOKEN_BYTES = 2048,
     TEXT_BYTES = 200,
     CLIENT_ID_DIGITS = 18,
+    RANDOM_DIGITS = 9,
     MAX_CONNECTIONS = 10000,
     EVENTS = 512,
     STATUSES = 600,
@@ -34,9 +36,10 @@ enum target {
     TARGET_HEALTHZ,
     TARGET_HISTORY,
     TARGET_PATH,
+    TARGET_V4,
 };
 
-static const char *const target_names[] = {"send", "healthz", "history", "path"};
+static const char *const target_names[] = {"send", "healthz", "history", "path", "v4"};
 
 struct connection {
     int fd;
@@ -65,7 +68,7 @@ struct load {
     /* One buffer serves all connections: a request is in the socket before the next is patched. */
     char request[REQUEST_BYTES];
     size_t request_len;
-    size_t from_at, to_at, client_id_at; /* 0: not in this request */
+    size_t from_at, to_at, client_id_at, random_at; /* 0: not in this request */
 
     struct connection *connections;
     uint64_t n_connections;
@@ -142,7 +145,7 @@ static void make_request(struct load *load, const struct options *options)
         (void)snprintf(
             path, sizeof(path), "/v1/users/%s######/messages?limit=%d", options->prefix,
             HISTORY_LIMIT);
-    if (load->target == TARGET_PATH)
+    if (load->target == TARGET_PATH || load->target == TARGET_V4)
         (void)snprintf(path, sizeof(path), "%s", options->path);
     if (load->target == TARGET_SEND) {
         (void)snprintf(path, sizeof(path), "/v1/messages");
@@ -152,11 +155,17 @@ static void make_request(struct load *load, const struct options *options)
             options->client_id ? ",\"client_id\":\"!!!!!!!!!!!!!!!!!!\"" : "",
             options->policy ? ",\"options\":{\"enforce_policy\":true}" : "", text);
     }
+    if (load->target == TARGET_V4)
+        (void)snprintf(
+            body, sizeof(body),
+            "{\"From_Account\":\"%s######\",\"To_Account\":\"%s@@@@@@\",\"MsgRandom\":1$$$$$$$$$,"
+            "\"MsgBody\":[{\"MsgType\":\"TIMTextElem\",\"MsgContent\":{\"Text\":\"%s\"}}]}",
+            options->prefix, options->prefix, text);
     length = snprintf(
         load->request, sizeof(load->request), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
-        load->target == TARGET_SEND ? "POST" : "GET", path, *token ? "Authorization: Bearer " : "",
-        token, *token ? "\r\n" : "");
-    if (load->target == TARGET_SEND)
+        *body ? "POST" : "GET", path, *token ? "Authorization: Bearer " : "", token,
+        *token ? "\r\n" : "");
+    if (*body)
         length += snprintf(
             load->request + length, sizeof(load->request) - (size_t)length,
             "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
@@ -168,6 +177,7 @@ static void make_request(struct load *load, const struct options *options)
     load->from_at = place_of(load, "######");
     load->to_at = place_of(load, "@@@@@@");
     load->client_id_at = place_of(load, "!!!!!!!!!!!!!!!!!!");
+    load->random_at = place_of(load, "$$$$$$$$$");
 }
 
 static void patch_request(struct load *load)
@@ -189,6 +199,10 @@ static void patch_request(struct load *load)
         patch_digits(load->request + load->to_at, MEASURE_USER_DIGITS, to);
     if (load->client_id_at)
         patch_digits(load->request + load->client_id_at, CLIENT_ID_DIGITS, load->next_client_id++);
+    if (load->random_at)
+        patch_digits(
+            load->request + load->random_at, RANDOM_DIGITS,
+            load->next_client_id++ % UINT64_C(1000000000));
 }
 
 static void send_request(struct load *load, struct connection *connection, uint64_t now_ns)
@@ -260,13 +274,24 @@ static void read_head(struct connection *connection)
         measure_die("answer", "is too long");
 }
 
+/* Errors of /v4 have the status of what went well. */
+static int status_of(const struct load *load, const struct connection *connection)
+{
+    static const char fine[] = "\"ErrorCode\":0,";
+
+    if (load->target == TARGET_V4 &&
+        !memmem(connection->answer, connection->have, fine, sizeof(fine) - 1))
+        return 400;
+    return connection->status;
+}
+
 static void finish_request(struct load *load, struct connection *connection)
 {
     uint64_t now_ns = measure_now_ns();
 
     load->finished_ever++;
     if (load->counting) {
-        load->statuses[connection->status]++;
+        load->statuses[status_of(load, connection)]++;
         histogram_add(&load->latency, now_ns - connection->sent_ns);
     }
     if (connection->closes) {
@@ -367,7 +392,7 @@ static enum target parse_target(const char *name)
         if (strcmp(name, target_names[i]) == 0)
             return (enum target)i;
     }
-    measure_die("--target", "wants send, healthz, history or path");
+    measure_die("--target", "wants send, healthz, history, path or v4");
 }
 
 static void read_options(struct load *load, struct options *options, char **arguments)

@@ -66,6 +66,7 @@ PIECES = {
     "server_64": "server, 64 connections",
     "server_256": "server, 256 connections",
     "server_256_single": "server, 256 connections, batches of one",
+    "v4_256": "server, 256 connections, POST /v4/openim/sendmsg",
     "healthz_256": "server, 256 connections, GET /healthz",
     "history_64": "server, 64 connections, 20 messages of history",
 }
@@ -79,6 +80,7 @@ RATIOS = (
     ("server 256 / function", "rate", "server_256", "function", 0.65, True),
     ("server 64 / function", "rate", "server_64", "function", 0.50, True),
     ("p50 of one: server / function", "p50_us", "server_1", "function_one", 2, False),
+    ("v4 256 / server 256", "rate", "v4_256", "server_256", 0.85, True),
     ("server 256: batches / of one", "rate", "server_256", "server_256_single", 2.5, True),
 )
 
@@ -273,6 +275,23 @@ def make_token(duetd, folder):
     (folder / "token").write_text(done.stdout, encoding="utf-8")
 
 
+V4 = {"DUET_V4_APP_ID": "1400000001", "DUET_V4_KEY": secrets.token_hex(32)}
+
+
+def v4_path(duetd):
+    """Where /v4 takes messages, with the signature of its administrator."""
+    inherited = {n: v for n, v in os.environ.items() if not n.startswith("DUET")}
+    done = subprocess.run(
+        [duetd, "usersig", "--identifier", "administrator"],
+        env={**inherited, **V4},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    query = f"sdkappid={V4['DUET_V4_APP_ID']}&identifier=administrator&usersig={done.stdout.strip()}"
+    return f"/v4/openim/sendmsg?{query}&random=1&contenttype=json"
+
+
 # --- the pieces ---
 
 
@@ -295,7 +314,7 @@ class Bench:
         if wanted:
             make_token(self.arguments.duetd, self.folder)
         for name in sorted(wanted):
-            settings = dict(self.arguments.setting)
+            settings = {**V4, **dict(self.arguments.setting)}
             if name == "single":
                 settings["DUET_SEND_BATCH"] = "1"
             self.servers[name] = Server(
@@ -306,7 +325,7 @@ class Bench:
     def _server_of(piece):
         if piece == "server_256_single":
             return "single"
-        return "usual" if piece.startswith(("server", "healthz", "history")) else None
+        return "usual" if piece.startswith(("server", "v4", "healthz", "history")) else None
 
     def warm(self):
         """The server remembers its users; one that has run for a while has seen them all."""
@@ -342,10 +361,11 @@ class Bench:
         if piece == "function_one":
             return self._function(1, 1)
         target, connections, *_ = piece.split("_")
+        more = ("--path", v4_path(self.arguments.duetd)) if target == "v4" else ()
         return self._load(
             self._server_of(piece),
             connections,
-            *("--target", {"server": "send"}.get(target, target), *self._times()),
+            *("--target", {"server": "send"}.get(target, target), *more, *self._times()),
         )
 
     def _load(self, server, connections, *options):

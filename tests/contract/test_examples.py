@@ -40,8 +40,9 @@ def world(api, cluster):
     """What the examples speak of: alice, bob, and a message between them."""
     for name in ("alice", "bob"):
         assert api.put(f"/v1/users/{name}", {"nick": name.title()}).status in (200, 201)
-    sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?"})
+    sent = api.post("/v1/messages", {"from": "alice", "to": "bob", "text": "Tea at four?", "options": {"extensible": True}})
     assert sent.status == 201
+    history = api.get("/v1/users/alice/messages", params={"peer": "bob", "limit": 1, "verbose": "true"})
     for name in ("erin", "frank"):
         assert api.put(f"/v1/users/{name}", {}).status in (200, 201)
     erasure = api.delete("/v1/users/frank")
@@ -53,6 +54,8 @@ def world(api, cluster):
     return {
         "archive_get": {"hour": name_of(hour)},
         "id": sent.json["id"],  # the example's own id names a message elsewhere
+        "message_list": {"before": sent.json["id"]},
+        "message_find": {"key": history.json["items"][0]["key"]},
         "user_delete": {"user": "erin"},  # the others want to go on with alice
         "hold_get": {"user": "bob"},  # alice's is released before
         "erasure_get": {"id": erasure.json["id"]},

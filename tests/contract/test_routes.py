@@ -110,7 +110,8 @@ def fields_of(schema, as_request, without=()):
     schema = CONTRACT.resolved(schema)
     fields = {}
     for name, one in schema["properties"].items():
-        if name in without:
+        # What is told alone is no field of a request, and what elements are made of is one table for both.
+        if name in without or CONTRACT.resolved(one).get("readOnly"):
             continue
         field = field_of(one, as_request)
         if as_request:
@@ -211,7 +212,7 @@ def test_scope_and_what_a_user_token_may_do_agree(routes, operation):
 # Told by `sent_by` of the message itself, so that the audit does not slow sending.
 TOLD_ELSEWHERE = {"message_send"}
 # With a list that is too long for an address.
-READ_BY_POST = {"friend_check", "block_check", "presence_list"}
+READ_BY_POST = {"friend_check", "block_check", "presence_list", "user_tag_query"}
 
 
 @each_operation
