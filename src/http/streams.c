@@ -219,8 +219,8 @@ void stream_start(struct stream *takes, struct text head, struct op *op, struct 
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* Its client has gone, or has been told all. What is in another's hands stays until it comes back.
- */
+/* Its client has gone, or has been told all. What is in another's hands stays until it comes back,
+ * and known to the store: the operation at work would take a watch that is closed for a new one. */
 static void close_stream(struct stream *stream)
 {
     struct streams *s = stream->owner;
@@ -229,11 +229,11 @@ static void close_stream(struct stream *stream)
         close(stream->fd);
         stream->fd = NO_SOCKET;
         TAILQ_REMOVE(&s->all, stream, in_all);
-        event_stream_close(s->services, &stream->watch);
         piece_drop(TAKE(stream->piece));
     }
     if (stream->in_hands)
         return;
+    event_stream_close(s->services, &stream->watch);
     pthread_mutex_lock(&s->mutex);
     if (stream->is_in_inbox)
         TAILQ_REMOVE(&s->inbox, stream, in_inbox);

@@ -7,11 +7,13 @@ import socket
 import struct
 import threading
 
+import psycopg
 import pytest
 
 import raw
 from support import text_message
 from support.client import Api
+from support.database import n_waiting
 from support.server import Server
 from support.sse import Stream
 
@@ -98,6 +100,41 @@ def test_a_client_that_goes_is_noticed_at_once(hasty, there, bob, how):
         if how != "half":
             client.close()
         hasty.wait_until(lambda: n_streams(there) == 0, what="the end of the stream")
+
+
+def n_rows(db, user):
+    """What the database knows of the user's streams."""
+    return db.execute(
+        "select count(*) from duet.stream join duet.app_user on user_no = owner"
+        " where user_id = %s",
+        (user,),
+    ).fetchone()[0]
+
+
+def test_a_client_that_goes_while_its_next_page_is_made_leaves_nothing(
+    start_server, client_of, ann, bob, cluster, db
+):
+    server = start_server(DUET_READERS=1)
+    api = client_of(server)
+    for i in range(200):
+        sent = api.post("/v1/messages", text_message(ann, bob, f"{i} {LONG_TEXT}"))
+        assert sent.status == 201
+    stream = Stream(api, bob, receive_buffer=65536, limit=100)
+    reader = threading.Thread(target=api.get, args=(f"/v1/users/{ann}/messages",))
+    with psycopg.connect(cluster.url()) as holder:
+        holder.execute("lock table duet.mailbox in access exclusive mode")
+        reader.start()
+        server.wait_until(lambda: n_waiting(db) > 0, what="another that has the only reader")
+        for _ in range(100):  # too long a page to be sent at once, so no other was asked for before
+            stream.next()
+        stream.close()
+        server.wait_for_log("stream_ended", why="gone")
+    reader.join()
+    server.wait_until(lambda: n_streams(api) == 0, what="the end of the stream")
+    server.wait_until(lambda: n_rows(db, bob) == 0, what="the end of its row")
+    with Stream(api, bob) as again:
+        again.next()
+        assert n_rows(db, bob) == 1
 
 
 def test_what_a_client_says_on_an_open_stream_is_not_heard(hasty, there, ann, bob):
