@@ -8,6 +8,24 @@ alter table duet.setting
 comment on column duet.setting.sessions is 'On how many devices a user may be logged in at once.';
 comment on column duet.setting.sessions_limit is 'The most devices of a user that may be logged in at once, in any case.';
 
+-- As the types of replies of 0002.
+create type duet.settings_reply as (
+    outcome text,
+    etag text,
+    messaging text,
+    roaming_days integer,
+    offline_days integer,
+    offline_per_contact integer,
+    recent_contacts integer,
+    recall_seconds integer,
+    friends_per_user integer,
+    blocks_per_user integer,
+    friend_request_days integer,
+    sessions text,
+    sessions_limit integer,
+    updated_at timestamptz
+);
+
 -- A device that has logged in. Its position tells what it has; entries after it are what it missed.
 create table duet.device (
     owner bigint not null,
