@@ -12,6 +12,7 @@ JOBS = {
     "held_purge",
     "idempotency_purge",
     "message_expire",
+    "notification_purge",
     "partition_drop",
     "partition_make",
     "run_purge",

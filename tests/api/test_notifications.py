@@ -364,6 +364,14 @@ def test_a_body_that_is_too_long_is_refused(api, ann):
     assert (reply.status, reply.code) == (413, "body_too_large")
 
 
+def test_who_was_deleted_is_not_named_any_more(api, user, send):
+    ann, bob = user(), user()
+    path = f"{PATH}/{send({'users': [ann, bob]})['id']}"
+    assert api.get(path).json["to"] == {"users": [ann, bob]}
+    assert api.delete(f"/v1/users/{ann}").status == 200
+    assert api.get(path).json["to"] == {"users": [bob]}
+
+
 def test_users_who_are_not_there_are_named(api, ann):
     reply = api.post(PATH, {"to": {"users": [ann, "nobody-at-all"]}, "text": "x"})
     assert (reply.status, reply.code, reply.pointers) == (404, "user_unknown", ["/to/users/1"])
