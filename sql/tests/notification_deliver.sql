@@ -208,6 +208,26 @@ select is(pg_temp.slice(100, now() + interval '61 minutes') || ' ' || pg_temp.st
     'in the end it is done');
 select is(pg_temp.holders(:no), 't-u1 t-u2 t-u3 t-u4 t-v1 t-v2', 'each has it once');
 
+-- ---- sizes ----
+
+select pg_temp.notify() as no \gset
+update duet.notification set total = 1000, started_at = now(), last_position = 9223372036854775807 where notification_no = :no;
+select is(pg_temp.slice(100) || ' ' || pg_temp.state(:no), '8 7 done 7 0 7', 'a size that was a guess is known in the end');
+
+create function pg_temp.size(p_any text[], p_all text[] default null) returns bigint
+language sql as $$ select duet.notification_size(null, p_any, p_all, 0) $$;
+insert into duet.user_tag (owner, tag, created_at)
+select i, t.tag, now()
+from (values ('t-many', 30000, 1), ('t-even', 30000, 2), ('t-few', 9000, 1)) as t(tag, n, step),
+     generate_series(1000000, 1000000 + t.n, t.step) as i;
+analyze duet.user_tag;
+-- What has come since the statistics were made is not looked at.
+insert into duet.user_tag (owner, tag, created_at) select i, 't-many', now() from generate_series(2000001, 2000100) as i;
+select is(pg_temp.size('{t-few}'), 9001::bigint, 'few are counted');
+select cmp_ok(abs(pg_temp.size('{t-many}') - 30000), '<', 1000::bigint, 'many are estimated');
+select cmp_ok(abs(pg_temp.size(null, '{t-many,t-even}') - 15000), '<', 1000::bigint, 'in proportion to those who were looked at');
+select is(pg_temp.size('{t-many,t-few}', '{t-none}'), 0::bigint, 'nobody is nobody');
+
 -- ---- lists ----
 
 select is(array_agg(id order by id::bigint desc) = array_agg(id), true, 'they are listed newest first')
