@@ -499,14 +499,25 @@ static int read_list(
 
     if (row_map_make(result, field->of, "", op->arena, &map, &wrong) != 0)
         return read_broken(op);
-    if (n_rows && PQgetisnull(result, 0, map.columns[0]))
-        n_rows = 0;
+    if (n_rows && PQgetisnull(result, (int)n_rows - 1, map.columns[0]))
+        n_rows--; /* the end of the list, and no item of it */
     char *items = arena_alloc(op->arena, n_rows * field->of->size);
     for (size_t i = 0; i < n_rows; i++)
         if (row_read(result, (int)i, field->of, &map, op->arena, items + i * field->of->size) != 0)
             return read_broken(op);
     *list = (struct list){items, n_rows};
     return 0;
+}
+
+/* Whether there may be more behind the first n rows of the result: others came, or the last is no
+ * item but tells where to go on. */
+static bool goes_on(const struct op *op, size_t n, size_t n_came)
+{
+    const struct field *field = list_field(&op->operation->out);
+    const struct list *list =
+        (const struct list *)(const void *)((const char *)op->out + field->offset);
+
+    return n_came > n || (n && list->n_items < n);
 }
 
 int store_call_rows(struct op *op)
@@ -524,13 +535,16 @@ int store_call_rows(struct op *op)
     if (row_map_make(result, out, "", op->arena, &map, &wrong) != 0 ||
         (n_rows && row_read(result, 0, out, &map, op->arena, op->out) != 0))
         return read_broken(op);
-    if (next_cursor && n_rows > limit) {
-        struct text cursor =
-            row_text(result, (int)limit - 1, PQfnumber(result, "cursor"), op->arena);
-        memcpy((char *)op->out + next_cursor->offset, &cursor, sizeof(cursor));
+    if (n_rows > limit)
         n_rows = limit;
+    if (read_list(op, result, list_field(out), n_rows) != 0)
+        return -1;
+    if (next_cursor && goes_on(op, n_rows, (size_t)PQntuples(result))) {
+        struct text cursor =
+            row_text(result, (int)n_rows - 1, PQfnumber(result, "cursor"), op->arena);
+        memcpy((char *)op->out + next_cursor->offset, &cursor, sizeof(cursor));
     }
-    return read_list(op, result, list_field(out), n_rows);
+    return 0;
 }
 
 /* ---- replies of any length ---- */
