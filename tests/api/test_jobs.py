@@ -15,6 +15,7 @@ JOBS = {
     "notification_purge",
     "partition_drop",
     "partition_make",
+    "profile_announce",
     "run_purge",
 }
 
