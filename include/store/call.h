@@ -3,6 +3,7 @@
 
 #include "base/op.h"
 #include "store/db.h"
+#include "store/params.h"
 
 struct call {
     const struct operation *operation;
@@ -11,6 +12,9 @@ struct call {
 
 /* `select * from duet.<name>(p_<field> => $1, …)`, kept in the arena. */
 void call_make(const struct operation *operation, struct arena *arena, struct call *ret);
+
+/* What the call is told: the caller, the fields of the input, and what the audit wants to know. */
+void call_bind(const struct op *op, struct params *params);
 
 /* `?validate_only=true`: the call is to be made, and what it has done undone. */
 bool call_is_rehearsal(const struct op *op);
@@ -27,9 +31,10 @@ int statement_check_rows(
     char *why,
     size_t why_size);
 
-/* The LIST of a reply; NULL: it has none. */
-const struct field *call_list(const struct fields *out);
-
 /* Prepares the call and holds the columns of its result against the operation's table: -1 with one
  * sentence in `why` when the database does not fit this program. */
 int call_check(struct db *db, const struct call *call, char *why, size_t why_size);
+
+/* The field of a table that has this name; the one that is a LIST. NULL: none. */
+const struct field *field_named(const struct fields *fields, const char *name);
+const struct field *field_list(const struct fields *fields);

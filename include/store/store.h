@@ -53,8 +53,9 @@ int store_call_one(struct op *op);
 
 /* The same for functions that return rows. op->out holds one LIST, which takes the rows, and may
  * hold more: `next_cursor`, filled from the column `cursor` of the last row where there are more,
- * and columns that are the same in every row. A row whose first column of the LIST is null stands
- * for an empty list. */
+ * and columns that are the same in every row. A last row whose first column of the LIST is null is
+ * no item: it is there so that a list that is empty has a row, and where a page was ended before it
+ * was full its `cursor` says where to go on. */
 int store_call_rows(struct op *op);
 
 /* For operations with `.stream`: a row is a line of the reply, a record of op->out; a call is a

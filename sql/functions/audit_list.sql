@@ -3,9 +3,11 @@
 -- From p_since (inclusive) until p_until (exclusive), beyond the row that p_cursor names. Each row has the
 -- cursor of what comes after it. A refusal, or an empty page, is one row whose `at` is null.
 --
--- The statement is planned anew at each call, with the values: so a filter that is null costs nothing, and
--- the index is that of the filter which leaves the fewest rows. Filters without an index (key_id, address,
--- resource, outcome) sift what the others, and the times, have left.
+-- No call looks at more than 10,000 entries: those that the first of p_request_id, p_on_behalf_of, p_operation and
+-- p_subject leaves, which have an index each; the other filters sift these. A page that could not be filled so ends
+-- with a row whose `at` is null, and whose cursor says where to go on.
+--
+-- The statement is planned anew at each call, with the values: so a filter that is null costs nothing.
 --
 -- outcome  ok | cursor_invalid
 -- retry    safe: reads only
@@ -54,6 +56,9 @@ declare
     v_until timestamptz := least(p_until, p_now + interval '1 day');
     v_beyond_at timestamptz := v_until;
     v_beyond_id bigint := bigint '0';
+    v_most constant bigint := bigint '10000';
+    v_looked_at bigint := bigint '0';
+    v_left bigint := p_limit;
 begin
     if p_cursor is not null then
         select p.at, p.id into v_beyond_at, v_beyond_id from cursor_place(p_cursor) as p;
@@ -65,27 +70,40 @@ begin
         v_until := least(v_until, v_beyond_at + interval '1 microsecond');
     end if;
 
-    return query
-    select
-        'ok', a.at, a.subject, a.key_id, a.address, a.operation, a.resource, a.on_behalf_of,
-        a.request_id, a.outcome, cursor_text(a.at, a.audit_id)
-    from audit_entry as a
-    where a.at >= v_since and a.at < v_until
-      and (a.at, a.audit_id) < (v_beyond_at, v_beyond_id)
-      and (p_subject is null or a.subject = p_subject)
-      and (p_key_id is null or a.key_id = p_key_id)
-      and (p_address is null or a.address = p_address)
-      and (p_operation is null or a.operation = p_operation)
-      and (p_resource is null or a.resource = p_resource)
-      and (p_on_behalf_of is null or a.on_behalf_of = p_on_behalf_of)
-      and (p_request_id is null or a.request_id = p_request_id)
-      and (p_outcome is null or a.outcome = p_outcome)
-    order by a.at desc, a.audit_id desc
-    limit p_limit;
-
-    if not found then
-        outcome := 'ok';
+    for
+        outcome, at, subject, key_id, address, operation, resource, on_behalf_of, request_id, entry_outcome, cursor
+    in
+        select
+            'ok', a.at, a.subject, a.key_id, a.address, a.operation, a.resource, a.on_behalf_of,
+            a.request_id, a.outcome, cursor_text(a.at, a.audit_id)
+        from audit_entry as a
+        where a.at >= v_since and a.at < v_until
+          and (a.at, a.audit_id) < (v_beyond_at, v_beyond_id)
+          and case
+              when p_request_id is not null then a.request_id = p_request_id
+              when p_on_behalf_of is not null then a.on_behalf_of = p_on_behalf_of
+              when p_operation is not null then a.operation = p_operation
+              when p_subject is not null then a.subject = p_subject
+              else true
+          end
+        order by a.at desc, a.audit_id desc
+        limit v_most
+    loop
+        v_looked_at := v_looked_at + 1;
+        continue when subject <> p_subject or key_id <> p_key_id or address <> p_address
+            or operation <> p_operation or resource <> p_resource or request_id <> p_request_id
+            or entry_outcome <> p_outcome
+            or on_behalf_of is distinct from coalesce(p_on_behalf_of, on_behalf_of);
         return next;
+        v_left := v_left - 1;
+        exit when v_left = 0;
+    end loop;
+
+    if v_left = p_limit or v_left > 0 and v_looked_at = v_most then
+        return query
+        select
+            'ok', null::timestamptz, null, null, null, null, null, null, null, null,
+            case when v_looked_at = v_most then cursor end;
     end if;
 end
 $$;

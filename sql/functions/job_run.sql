@@ -1,5 +1,5 @@
 -- duet.job_run: do a job now, because somebody asks for it; with p_validate_only say what it would remove. The
--- caller rolls that back. Ends after two seconds, or after one partition, with `more` true where there is more to do.
+-- caller rolls that back. Ends after two seconds, or after one slice that locks mailboxes, with `more` true where there is more to do.
 --
 -- outcome  ok (also when the job failed: then `error` says why) | job_unknown | job_running
 -- retry    safe: see job_perform
@@ -35,8 +35,9 @@ begin
         end if;
         v_run := v_slice.run;
         more := v_slice.more;
-        -- A dropped partition keeps mailbox locked until the commit, which must not wait for another one.
-        exit when not more or p_validate_only or p_job = 'partition_drop'
+        -- What keeps mailboxes locked until the commit must not wait for another slice.
+        exit when not more or p_validate_only
+            or p_job in ('partition_drop', 'profile_announce', 'erasure_continue')
             or pg_catalog.clock_timestamp() > v_begun + interval '2 seconds';
     end loop;
 

@@ -1,8 +1,10 @@
 -- duet.message_list: a page of the history of p_user, with p_peer or (null) with all.
 --
 -- From p_since (inclusive) until p_until (exclusive), p_order newest or oldest first, by days and within a day by
--- number, beyond the row that p_cursor names, or else beyond the message p_before. Each row has the cursor of what comes after it. A refusal, or an empty page, is one row
--- whose id is null. A peer nobody knows has an empty history. Who was deleted has no id in
+-- number, beyond the row that p_cursor names, or else beyond the message p_before. Each row has the
+-- cursor of what comes after it. A refusal, or an empty page, is one row whose id is null; so is the
+-- last row of a page that message_page has ended before it was full. A peer nobody knows has an
+-- empty history. Who was deleted has no id in
 -- "from" and "to".
 --
 -- With p_verbose each row has the message's key (message_key), and whether the receiver has read it.

@@ -6,6 +6,9 @@
 -- partition, and read by itself. There is one statement for each shape, for each wants another index or direction,
 -- and none may be led to sort. A peer is asked for as in conversation_unread.
 --
+-- No call looks at more than 10,000 entries, however many of them are removed, expired or no messages. A page that
+-- could not be filled so ends with a row of seq and sent_at alone, behind which to go on.
+--
 -- retry    safe: reads only
 -- locks    none
 -- indexes  mailbox_peer with a peer, else mailbox_pkey
@@ -35,51 +38,60 @@ declare
     v_since timestamptz;
     v_until timestamptz;
     v_left bigint := p_limit;
-    v_n bigint;
+    v_to_look_at bigint := bigint '10000';
+    v_day_entries refcursor;
+    v_entry message_entry;
+    v_mark message_entry;
 begin
     if p_beyond_at is not null then
         v_day := date_trunc('day', p_beyond_at, 'UTC');
         v_beyond_seq := p_beyond_seq;
     end if;
 
-    while v_left > 0 and v_day between v_first and v_last loop
+    while v_left > 0 and v_to_look_at > 0 and v_day between v_first and v_last loop
         v_since := greatest(p_since, v_day);
         v_until := least(p_until, v_day + interval '24 hours');
         if p_peer is not null and p_newest_first then
-            return query
+            open v_day_entries for
             select e.* from message_entry as e
             where e.owner = p_owner and e.peer >= p_peer and (e.peer, e.seq) < (p_peer, v_beyond_seq)
               and e.sent_at >= v_since and e.sent_at < v_until
-              and e.is_message and (e.expires_at is null or e.expires_at > p_now)
             order by e.peer desc, e.seq desc
-            limit v_left;
+            limit v_to_look_at;
         elsif p_peer is not null then
-            return query
+            open v_day_entries for
             select e.* from message_entry as e
             where e.owner = p_owner and e.peer <= p_peer and (e.peer, e.seq) > (p_peer, v_beyond_seq)
               and e.sent_at >= v_since and e.sent_at < v_until
-              and e.is_message and (e.expires_at is null or e.expires_at > p_now)
             order by e.peer, e.seq
-            limit v_left;
+            limit v_to_look_at;
         elsif p_newest_first then
-            return query
+            open v_day_entries for
             select e.* from message_entry as e
             where e.owner = p_owner and e.seq < v_beyond_seq
               and e.sent_at >= v_since and e.sent_at < v_until
-              and e.is_message and (e.expires_at is null or e.expires_at > p_now)
             order by e.seq desc
-            limit v_left;
+            limit v_to_look_at;
         else
-            return query
+            open v_day_entries for
             select e.* from message_entry as e
             where e.owner = p_owner and e.seq > v_beyond_seq
               and e.sent_at >= v_since and e.sent_at < v_until
-              and e.is_message and (e.expires_at is null or e.expires_at > p_now)
             order by e.seq
-            limit v_left;
+            limit v_to_look_at;
         end if;
-        get diagnostics v_n = row_count;
-        v_left := v_left - v_n;
+        loop
+            fetch v_day_entries into v_entry;
+            exit when not found;
+            v_mark.seq := v_entry.seq;
+            v_mark.sent_at := v_entry.sent_at;
+            v_to_look_at := v_to_look_at - 1;
+            continue when not v_entry.is_message or v_entry.expires_at <= p_now;
+            return next v_entry;
+            v_left := v_left - 1;
+            exit when v_left = 0;
+        end loop;
+        close v_day_entries;
 
         if p_newest_first then
             v_day := v_day - interval '24 hours';
@@ -89,5 +101,8 @@ begin
             v_beyond_seq := 0;
         end if;
     end loop;
+    if v_left > 0 and v_to_look_at = 0 then
+        return next v_mark;
+    end if;
 end
 $$;

@@ -1,6 +1,7 @@
 -- duet.notification_finish: there is nothing left to deliver, or no time. For notification_deliver alone.
 --
--- Who was counted and is no more when the turn came has failed.
+-- Of users listed, who is no more when the turn came has failed. Others were not named, and may have been counted
+-- roughly: who was served is all there were.
 --
 -- retry    safe
 -- locks    the notification's row (it is held already)
@@ -15,7 +16,11 @@ begin
     set state = p_state,
         due_at = null,
         finished_at = p_now,
-        failed = case when p_state = 'done' then greatest(n.total - n.delivered, 0) else n.failed end
+        total = case when p_state = 'done' and n.users is null then n.delivered else n.total end,
+        failed = case
+            when p_state = 'done' and n.users is not null then greatest(n.total - n.delivered, 0)
+            else n.failed
+        end
     where n.notification_no = p_notification;
 
     delete from notification_newcomer as s where s.notification_no = p_notification;

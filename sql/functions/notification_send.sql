@@ -1,7 +1,7 @@
 -- duet.notification_send: make a notification, which notification_deliver will bring to its users.
 --
 -- p_from null: the user "administrator", who is made where there is none. For whom it is: p_to_users, or
--- p_to_all, or by tags any of p_to_tags_any and all of p_to_tags_all. sample has some of these users' ids where
+-- by tags any of p_to_tags_any and all of p_to_tags_all, or everyone where these are null. sample has some of these users' ids where
 -- p_validate_only asks for it; id is null then, for nothing stays of it.
 --
 -- outcome  ok | user_unknown (pointer says which field names one who is not there)
@@ -11,7 +11,6 @@
 create or replace function duet.notification_send(
     p_from text,
     p_to_users text[],
-    p_to_all boolean,
     p_to_tags_any text[],
     p_to_tags_all text[],
     p_kind text,
@@ -74,19 +73,13 @@ begin
     end if;
 
     insert into notification as n (
-        sender, created_by, audience, users, tags_any, tags_all, kind, options, store_seconds, elements,
+        sender, created_by, users, tags_any, tags_all, kind, options, store_seconds, elements,
         custom_data, push, state, due_at, send_at, expires_at, rate_per_second, include_new_users_until,
         total, created_at
     )
     values (
         v_sender,
         p_created_by,
-        jsonb_strip_nulls(jsonb_build_object(
-            'users', to_jsonb(p_to_users),
-            'all', case when p_to_all then true end,
-            'tags_any', to_jsonb(v_tags_any),
-            'tags_all', to_jsonb(v_tags_all)
-        )),
         v_users,
         v_tags_any,
         v_tags_all,

@@ -3,23 +3,8 @@
 -- outcome  ok
 -- retry    safe: reads only
 -- locks    none
-create or replace function duet.settings_get(
-    out outcome text,
-    out etag text,
-    out messaging text,
-    out roaming_days integer,
-    out offline_days integer,
-    out offline_per_contact integer,
-    out recent_contacts integer,
-    out recall_seconds integer,
-    out friends_per_user integer,
-    out blocks_per_user integer,
-    out friend_request_days integer,
-    out sessions text,
-    out sessions_limit integer,
-    out attributes text[],
-    out updated_at timestamptz
-)
+create or replace function duet.settings_get()
+returns duet.settings_reply
 language sql stable security definer set search_path = duet, pg_temp
 as $$
     select

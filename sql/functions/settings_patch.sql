@@ -10,26 +10,11 @@
 create or replace function duet.settings_patch(
     p_if_match text,
     p_patch jsonb,
-    p_now timestamptz default clock_timestamp(),
-    out outcome text,
-    out etag text,
-    out messaging text,
-    out roaming_days integer,
-    out offline_days integer,
-    out offline_per_contact integer,
-    out recent_contacts integer,
-    out recall_seconds integer,
-    out friends_per_user integer,
-    out blocks_per_user integer,
-    out friend_request_days integer,
-    out sessions text,
-    out sessions_limit integer,
-    out attributes text[],
-    out updated_at timestamptz
+    p_now timestamptz default clock_timestamp()
 )
+returns duet.settings_reply
 language plpgsql security definer set search_path = duet, pg_temp
 as $$
-#variable_conflict use_column
 declare
     -- As the columns have them; a test holds that.
     v_defaults constant jsonb := jsonb '{
@@ -37,12 +22,13 @@ declare
         "recent_contacts": 100, "recall_seconds": 120, "friends_per_user": 3000, "blocks_per_user": 1000,
         "friend_request_days": 7, "sessions": "many", "sessions_limit": 20, "attributes": []
     }';
+    v settings_reply;
     v_old setting;
     v_new setting;
 begin
     if p_if_match is null then
-        outcome := 'precondition_required';
-        return;
+        v.outcome := 'precondition_required';
+        return v;
     end if;
 
     select s.* into v_old from setting as s for update;
@@ -50,8 +36,8 @@ begin
         select from regexp_split_to_table(p_if_match, '\s*,\s*') as tag
         where btrim(tag) = '*' or regexp_replace(btrim(tag), '^W/', '') = '"' || v_old.version || '"'
     ) then
-        outcome := 'precondition_failed';
-        return;
+        v.outcome := 'precondition_failed';
+        return v;
     end if;
 
     select r.* into v_new
@@ -79,14 +65,6 @@ begin
             updated_at = p_now;
     end if;
 
-    select
-        g.outcome, g.etag, g.messaging, g.roaming_days, g.offline_days, g.offline_per_contact,
-        g.recent_contacts, g.recall_seconds, g.friends_per_user, g.blocks_per_user,
-        g.friend_request_days, g.sessions, g.sessions_limit, g.attributes, g.updated_at
-    into
-        outcome, etag, messaging, roaming_days, offline_days, offline_per_contact,
-        recent_contacts, recall_seconds, friends_per_user, blocks_per_user,
-        friend_request_days, sessions, sessions_limit, attributes, updated_at
-    from settings_get() as g;
+    return settings_get();
 end
 $$;

@@ -1,13 +1,16 @@
 -- duet.user_import: make or replace several users, each as user_put does. p_users is a JSON array of objects, with
 -- `id` and the members of a profile; a user that stands there twice is replaced by the second.
 --
+-- The devices of those whose nick or avatar has changed, and of their friends, are told by a job within minutes:
+-- hundreds of thousands of mailboxes may have to be locked for it.
+--
 -- One row per item, in order: status 201 or 200, or the code of what is wrong with it alone.
 --
 -- outcome  ok; of an item: invalid_request (the birthday is no day)
 -- retry    safe, as user_put is
 -- locks    the rows of the users who are there, in ascending order of id; those of user_store for the others;
---          then those of profile_announce, once for all
--- indexes  app_user_user_id_key, those of user_store and profile_announce
+--          then rows of profile_change, in ascending order
+-- indexes  app_user_user_id_key, profile_change_pkey, those of user_store
 create or replace function duet.user_import(p_users json)
 returns table (outcome text, id text, status integer, code text)
 language plpgsql security definer set search_path = duet, pg_temp
@@ -48,14 +51,14 @@ begin
         v_id[v_item.place] := v_item.id;
         v_status[v_item.place] := case when v_made.created then 201 else 200 end;
         v_code[v_item.place] := nullif(v_made.outcome, 'ok');
-        if v_made.changed and v_made.user_no <> all (coalesce(v_changed, '{}')) then
+        if v_made.changed then
             v_changed := v_changed || v_made.user_no;
         end if;
     end loop;
 
-    if cardinality(v_changed) > 0 then
-        perform profile_announce(v_changed);
-    end if;
+    insert into profile_change (user_no, changed_at)
+    select distinct c, now() from unnest(v_changed) as c order by c
+    on conflict (user_no) do nothing;
 
     return query
     select 'ok', r.id, r.status, r.code

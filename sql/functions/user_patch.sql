@@ -77,7 +77,7 @@ begin
     returning u.* into v_after;
 
     if (v_before.nick, v_before.avatar_url) is distinct from (v_after.nick, v_after.avatar_url) then
-        perform profile_announce(array[v_after.user_no]);
+        perform profile_announce(v_after.user_no);
     end if;
 
     return user_get(p_user);

@@ -37,7 +37,7 @@ begin
         return v;
     end if;
     if v_stored.changed then
-        perform profile_announce(array[v_stored.user_no]);
+        perform profile_announce(v_stored.user_no);
     end if;
 
     v := user_get(p_user);

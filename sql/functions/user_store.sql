@@ -1,5 +1,5 @@
 -- duet.user_store: make a user, or replace the profile of one who exists, and tell nobody. For user_put and
--- user_import, which call profile_announce where what others see of a user has changed.
+-- user_import, which see to it that devices learn where what others see of a user has changed.
 --
 -- outcome  ok | invalid_request (the birthday is no day)
 -- retry    safe: the same profile again changes nothing but updated_at

@@ -42,6 +42,16 @@ comment on column duet.job_run.bytes is 'What it has given back, roughly: of row
 create index job_run_of_job on duet.job_run (job, run_id);
 create index job_run_started_at on duet.job_run (started_at);
 
+-- ---- what a job is to tell ----
+
+create table duet.profile_change (
+    user_no bigint
+        constraint profile_change_pkey primary key,
+    changed_at timestamptz not null
+);
+comment on table duet.profile_change is
+    'Users whose profile an import has changed, of which devices are yet to be told: job_profile_announce.';
+
 -- ---- legal holds ----
 
 create table duet.hold (

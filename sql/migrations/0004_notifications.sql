@@ -5,8 +5,6 @@ create table duet.notification (
         constraint notification_pkey primary key,
     sender bigint not null,
     created_by text collate "C" not null,
-    audience jsonb not null
-        constraint notification_audience_object check (jsonb_typeof(audience) = 'object'),
     users bigint[],
     tags_any text[] collate "C",
     tags_all text[] collate "C",
@@ -44,7 +42,6 @@ create table duet.notification (
 );
 comment on table duet.notification is
     'What is sent to many users: its body, whom it is for, and how far the job has come.';
-comment on column duet.notification.audience is 'Whom it is for, as it was asked.';
 comment on column duet.notification.users is 'Numbers of the users listed, ascending; null: all, or by tags.';
 comment on column duet.notification.options is 'As in mailbox.';
 comment on column duet.notification.due_at is 'When the job goes on; null: there is nothing left to do.';

@@ -58,3 +58,22 @@ alter table duet.setting
         constraint setting_attributes_number check (cardinality(attributes) <= 10);
 comment on column duet.setting.attributes is
     'What the app calls attribute 0, 1, …: a user who has the tag "#1=Kiel" has the value Kiel of attribute 1.';
+
+-- As the types of replies of 0002.
+create type duet.settings_reply as (
+    outcome text,
+    etag text,
+    messaging text,
+    roaming_days integer,
+    offline_days integer,
+    offline_per_contact integer,
+    recent_contacts integer,
+    recall_seconds integer,
+    friends_per_user integer,
+    blocks_per_user integer,
+    friend_request_days integer,
+    sessions text,
+    sessions_limit integer,
+    attributes text[],
+    updated_at timestamptz
+);

@@ -179,8 +179,8 @@ select is(pg_temp.held(:'hour'::timestamptz + interval '50 minutes', :'hour'::ti
     'edits and recalls are in it; what one side has removed is there all the same');
 
 -- Notifications.
-insert into duet.notification (sender, created_by, audience, kind, options, store_seconds, elements, state, send_at, created_at)
-values (:ann, 'backend', '{}', 2, 14, 604800, (pg_temp.text('to all'))[1], 'done', now(), now())
+insert into duet.notification (sender, created_by, kind, options, store_seconds, elements, state, send_at, created_at)
+values (:ann, 'backend', 2, 14, 604800, (pg_temp.text('to all'))[1], 'done', now(), now())
 returning notification_no \gset
 insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing, target_seq)
 values (:bob, 1000, :'hour'::timestamptz + interval '55 minutes', :ann, 0, 1, 2, 14, false, :notification_no);

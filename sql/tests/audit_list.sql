@@ -65,6 +65,36 @@ $$;
 select is(pg_temp.pages(5), '1 2 3 4 5,6 7 8 9 10,11 12,ok,', 'pages neither repeat nor leave out');
 delete from duet.audit_entry where request_id = 'late';
 
+-- What is rare among many.
+insert into duet.audit_entry (at, subject, key_id, address, operation, resource, request_id, outcome)
+select now() - interval '2 hours' - i * interval '1 ms', 't-busy', case when i = 15000 then 't-rare' else 'k' end, 'a', 'o', 'r',
+       't-request-' || i, 'ok'
+from generate_series(1, 20000) as i;
+create function pg_temp.steps(p_filter jsonb) returns text
+language plpgsql as $$
+declare
+    v_cursor text;
+    v_pages text := '';
+begin
+    loop
+        v_pages := v_pages || pg_temp.page(p_filter, v_cursor) || ',';
+        select l.cursor into v_cursor
+        from duet.audit_list(
+            p_filter ->> 'subject', p_filter ->> 'key_id', null, null, null, null, null, null, null, null, v_cursor, 50
+        ) as l
+        where l.at is null;
+        exit when v_cursor is null;
+    end loop;
+    return v_pages;
+end
+$$;
+select is(pg_temp.steps('{"key_id": "t-rare"}'), 'ok,15000 ok,ok,', 'what no index finds is looked for by and by');
+select is(pg_temp.steps('{"key_id": "t-rare", "subject": "t-busy"}'), 'ok,15000 ok,ok,', 'also where an index leaves many');
+select is(pg_temp.steps('{"key_id": "t-rare", "subject": "t-service-0"}'), 'ok,', 'where it leaves few, that is all');
+select is(pg_temp.page('{"key_id": "t-rare"}', cursor, 1), '15000', 'a page that is full has no such row')
+from duet.audit_list(null, 't-rare', null, null, null, null, null, null, null, null, null, 1);
+delete from duet.audit_entry where subject = 't-busy';
+
 -- Many at one moment: their numbers tell them apart.
 update duet.audit_entry set at = now() - interval '30 minutes';
 select is(

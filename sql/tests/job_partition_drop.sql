@@ -10,6 +10,14 @@ select count(*) as n from pg_temp.send(array[:ann, :bob]::bigint[], array[:bob, 
 select count(*) as n from pg_temp.send(array[:ann]::bigint[], array[:bob]::bigint[],
     p_store_seconds => array[60], p_now => :'midnight') \gset
 
+insert into duet.notification (sender, created_by, kind, options, store_seconds, elements, custom_data, state, send_at, created_at)
+select :bob, 'backend', 2, 14, 604800, '["' || state || '"]', 'more', state, now(), now()
+from unnest(array['done', 'recalled']) as state;
+insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing, target_seq)
+select :ann, 3 + row_number() over (order by state), :'midnight'::timestamptz + interval '1 hour', :bob, 0, 1, 2, 14, false, notification_no
+from duet.notification where created_at = now();
+update duet.mailbox_head set last_seq = 5 where owner = :ann;
+
 create function pg_temp.oldest() returns date
 language sql as $$ select min(since)::date from duet.partition_of('duet.mailbox') $$;
 create function pg_temp.drop_all(p_now timestamptz) returns bigint
@@ -52,19 +60,22 @@ select is((select count(*) from duet.held_entry where owner = :ann and elements 
 select is(pg_temp.drop_all(:'midnight'::timestamptz + interval '9 days'), 2::bigint, 'the day is dropped, of mailboxes and of archives');
 select is(pg_temp.oldest(), :'midnight'::date + 1, 'when its last message is 8 days old');
 select results_eq(format($$select seq, elements is not null from duet.held_entry where owner = %s order by seq$$, :ann),
-    $$values (1::bigint, true), (2, true), (3, true)$$, 'all of a held user''s entries are kept aside, with their contents');
+    $$values (1::bigint, true), (2, true), (3, true), (4, true), (5, true)$$,
+    'all of a held user''s entries are kept aside, with their contents');
+select results_eq(format($$select elements, custom_data, recalled from duet.held_entry where owner = %s and seq > 3 order by seq$$, :ann),
+    $$values ('["done"]', 'more', false), ('[]', null, true)$$, 'also where those were a notification''s, unless it was recalled');
 select is((select count(*) from duet.held_entry where owner = :bob), 0::bigint, 'nobody else''s');
 
 select is(
     (select string_agg((rest::json ->> 'seq') || case when message_elements is null then '' else ' filled' end, ', ' order by cursor)
      from duet.user_export('t-ann', null, p_now => :'midnight'::timestamptz + interval '9 days') where type = 'entry'),
-    '1 filled, 2 filled, 3 filled', 'the export has them');
+    '1 filled, 2 filled, 3 filled, 4 filled, 5 filled', 'the export has them');
 select is((select count(*) from duet.user_export('t-bob', null, p_now => :'midnight'::timestamptz + interval '9 days') where type = 'entry'),
     0::bigint, 'and of others only what can be read');
 select is((select rows from duet.job_held_purge(now(), false)), 0::bigint, 'they stay as long as the hold');
 select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'it can be ended');
 select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'twice');
-select is((select rows from duet.job_held_purge(now(), false)), 3::bigint, 'then they go');
+select is((select rows from duet.job_held_purge(now(), false)), 5::bigint, 'then they go');
 select is((select outcome from duet.user_delete('t-ann')), 'ok', 'and the user can be deleted');
 
 -- By a request, which is one transaction.

@@ -30,6 +30,29 @@ values (:ann, true, :bob, now(), now()), (:bob, false, :ann, now(), now()),
 select is((select rows from duet.job_friend_request_purge(now(), false)), 2::bigint, 'friend requests go when they expire, both rows');
 select is((select count(*) from duet.friend_request), 1::bigint, 'not before');
 
+-- ---- notifications ----
+
+delete from duet.notification;
+create function pg_temp.notification(p_state text, p_finished timestamptz, p_due timestamptz default null)
+returns bigint language sql as $$
+    insert into duet.notification (
+        sender, created_by, kind, options, store_seconds, elements, state, send_at, created_at, finished_at, due_at
+    )
+    values (1, 'backend', 2, 14, 604800, '[]', p_state, now(), now(), p_finished, p_due)
+    returning notification_no
+$$;
+select min(since) - interval '1 day' as until from duet.partition_of('duet.mailbox') \gset
+select pg_temp.notification('done', :'until'::timestamptz - interval '1 microsecond') as gone,
+       pg_temp.notification('done', :'until') as young,
+       pg_temp.notification('paused', null) as paused,
+       pg_temp.notification('recalled', :'until'::timestamptz - interval '9 days', now()) as telling \gset
+select results_eq($$select rows, bytes > 0, more from duet.job_notification_purge(now(), false)$$,
+    $$values (1::bigint, true, false)$$, 'notifications go when no partition can have a copy of them');
+select is((select array_agg(notification_no order by 1) from duet.notification), array[:young, :paused, :telling]::bigint[],
+    'not before, nor those that are not finished, nor while devices are told of a recall');
+select is((select rows from duet.job_notification_purge(now() - interval '90 days', false)), 0::bigint,
+    'a clock that steps back removes nothing');
+
 -- ---- runs ----
 
 delete from duet.job_run;

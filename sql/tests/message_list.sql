@@ -110,5 +110,33 @@ select lives_ok($$select * from duet.message_list('t-ann', null, null, null, 'ne
 select ok((select bool_and(cursor ~ '^[0-9A-Za-z._-]+$') from duet.message_list('t-ann', null, null, null, 'newest', null, 50)),
     'cursors are plain text');
 
+-- Where more was removed than a page may look at.
+select pg_temp.make_user('t-eve') as eve \gset
+insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing, elements, deleted)
+select :eve, i, now() - interval '3 days' - i % 2 * interval '1 day', :bob, i, 1, 1, 15, false, '["' || i || '"]', i not in (1, 25000)
+from generate_series(1, 25000) as i;
+create function pg_temp.steps(p_peer text, p_order text) returns text
+language plpgsql as $$
+declare
+    v_cursor text;
+    v_steps text := '';
+begin
+    for i in 1 .. 10 loop
+        v_steps := v_steps || coalesce(pg_temp.page(p_peer, p_order, 2, p_cursor => v_cursor, p_user => 't-eve'), '') || '|';
+        select m.cursor into v_cursor
+        from duet.message_list('t-eve', p_peer, null, null, p_order, v_cursor, 2, now() + interval '1 day') as m
+        where m.id_receiver is null;
+        exit when v_cursor is null;
+    end loop;
+    return v_steps;
+end
+$$;
+select is(pg_temp.steps(peer, 'newest'), '25000||1|', 'newest first, it is passed over by and by')
+from unnest(array[null, 't-bob']) as peer;
+select is(pg_temp.steps(peer, 'oldest'), '1||25000|', 'so it is oldest first')
+from unnest(array[null, 't-bob']) as peer;
+select is(id_receiver, null, 'nothing is told of what was removed, but where to go on')
+from duet.message_list('t-eve', null, null, null, 'oldest', null, 5, now() + interval '1 day') as m where m.elements is null;
+
 select * from finish();
 rollback;

@@ -23,7 +23,7 @@ returns bigint
 language sql as $$
     select s.id::bigint
     from duet.notification_send(
-        p_from, p_users, p_users is null and p_any is null and p_all is null, p_any, p_all, p_kind,
+        p_from, p_users, p_any, p_all, p_kind,
         '[{"type":"text","text":"hear"}]', 'more', 'Title', null, null, null, p_store, true, true, true, p_rate,
         p_send_at, p_expires, p_until, 'backend', p_validate, p_now
     ) as s
@@ -99,11 +99,11 @@ select pg_temp.notify(p_any => '{nobody-has-this}') as no \gset
 select is(pg_temp.slice(9) || ' ' || pg_temp.state(:no), '0 0 done 0 0 0', 'nobody is an audience too');
 
 select results_eq(
-    $$select outcome, pointer from duet.notification_send('t-boss', '{t-u1,t-none}', false, null, null, 'system', '[]',
+    $$select outcome, pointer from duet.notification_send('t-boss', '{t-u1,t-none}', null, null, 'system', '[]',
       null, null, null, null, null, 0, true, true, true, null, null, null, null, 'b', false)$$,
     $$values ('user_unknown', '/to/users/1')$$, 'a user who is not there is named');
 select results_eq(
-    $$select outcome, pointer from duet.notification_send('t-none', null, true, null, null, 'system', '[]',
+    $$select outcome, pointer from duet.notification_send('t-none', null, null, null, 'system', '[]',
       null, null, null, null, null, 0, true, true, true, null, null, null, null, 'b', false)$$,
     $$values ('user_unknown', '/from')$$, 'so is a sender');
 select is(pg_temp.notify(p_from => null, p_users => '{t-u1}') > 0, true, 'without a sender it is the administrator');
@@ -112,7 +112,7 @@ join duet.mailbox_head as h on h.owner = u.user_no where u.user_id = 'administra
 select is(pg_temp.slice(), '1 1', 'who sends');
 delete from duet.app_user where user_id = 'administrator';
 select results_eq(
-    $$select s.id, s.total, s.sample from duet.notification_send('t-boss', null, true, null, null, 'system', '[]',
+    $$select s.id, s.total, s.sample from duet.notification_send('t-boss', null, null, null, 'system', '[]',
       null, null, null, null, null, 0, true, true, true, null, null, null, null, 'b', true) as s$$,
     $$values (null::text, 5::bigint, '{t-u1,t-u2,t-u3,t-u4,t-u5}'::text[])$$, 'a rehearsal says for whom it would be');
 select is(pg_temp.slice(), '6 5', 'which the server takes back; here it counts');
@@ -123,6 +123,7 @@ select pg_temp.notify(p_users => '{t-u1,t-u5}') as no \gset
 delete from duet.mailbox_head where owner = (select user_no from duet.app_user where user_id = 't-u5');
 delete from duet.app_user where user_id = 't-u5';
 select is(pg_temp.slice() || ' ' || pg_temp.state(:no), '2 1 done 1 1 2', 'who is no more has failed');
+select is((select "to" from duet.notification_get(:'no')), '{"users": ["t-u1"]}', 'and is not named any more');
 
 -- ---- time ----
 
@@ -206,6 +207,26 @@ update duet.app_user set created_at = now() + interval '61 minutes' where user_n
 select is(pg_temp.slice(100, now() + interval '61 minutes') || ' ' || pg_temp.state(:no), '0 0 done 6 0 6',
     'in the end it is done');
 select is(pg_temp.holders(:no), 't-u1 t-u2 t-u3 t-u4 t-v1 t-v2', 'each has it once');
+
+-- ---- sizes ----
+
+select pg_temp.notify() as no \gset
+update duet.notification set total = 1000, started_at = now(), last_position = 9223372036854775807 where notification_no = :no;
+select is(pg_temp.slice(100) || ' ' || pg_temp.state(:no), '8 7 done 7 0 7', 'a size that was a guess is known in the end');
+
+create function pg_temp.size(p_any text[], p_all text[] default null) returns bigint
+language sql as $$ select duet.notification_size(null, p_any, p_all, 0) $$;
+insert into duet.user_tag (owner, tag, created_at)
+select i, t.tag, now()
+from (values ('t-many', 30000, 1), ('t-even', 30000, 2), ('t-few', 9000, 1)) as t(tag, n, step),
+     generate_series(1000000, 1000000 + t.n, t.step) as i;
+analyze duet.user_tag;
+-- What has come since the statistics were made is not looked at.
+insert into duet.user_tag (owner, tag, created_at) select i, 't-many', now() from generate_series(2000001, 2000100) as i;
+select is(pg_temp.size('{t-few}'), 9001::bigint, 'few are counted');
+select cmp_ok(abs(pg_temp.size('{t-many}') - 30000), '<', 1000::bigint, 'many are estimated');
+select cmp_ok(abs(pg_temp.size(null, '{t-many,t-even}') - 15000), '<', 1000::bigint, 'in proportion to those who were looked at');
+select is(pg_temp.size('{t-many,t-few}', '{t-none}'), 0::bigint, 'nobody is nobody');
 
 -- ---- lists ----
 

@@ -141,12 +141,12 @@ select cmp_ok(pg_temp.rows_read(:ann, :bob, now() + interval '4 days', 20), '<',
 -- ---- pages of history come from an index, in order ----
 
 create temporary table page as
-select substring(s from 'return query\s(.*)') as statement
+select substring(s from 'open v_day_entries for\s(.*)') as statement
 from pg_proc, regexp_split_to_table(prosrc, ';') as s
-where oid = 'duet.message_page'::regproc and s ~ 'return query';
-update page set statement = replace(replace(replace(replace(replace(replace(replace(statement,
+where oid = 'duet.message_page'::regproc and s ~ 'open v_day_entries for';
+update page set statement = replace(replace(replace(replace(replace(replace(statement,
     'p_owner', '1'), 'p_peer', '2'), 'v_beyond_seq', '9'), 'v_since', $$'2000-01-01'$$), 'v_until', $$'2100-01-01'$$),
-    'p_now', 'now()'), 'v_left', '50');
+    'v_to_look_at', '10000');
 select is(count(*), 4::bigint, 'there are four ways to page') from page;
 select pg_temp.set_as('duet.message_page') is not null as set \g /dev/null
 select is_empty(
@@ -158,7 +158,7 @@ select is(
      and not exists (select from pg_temp.explain(statement) as line where line ~ 'mailbox_p[0-9_]+_pkey')),
     2::bigint, 'pages with a peer are read by the index of peers, also where nothing is known of the tables');
 
--- ---- so do pages of the audit, by the filter that leaves the fewest ----
+-- ---- so do pages of the audit, by the first filter that has one ----
 
 insert into duet.audit_entry (at, subject, key_id, address, operation, resource, on_behalf_of, request_id, outcome)
 select now() - make_interval(secs => i), 'x-' || i % 500, 'k', 'a', 'x-' || i % 500, '/v1/x', 'x-' || i % 500,
@@ -171,11 +171,11 @@ create function pg_temp.plan_of_audit(p_filter text) returns text
 language plpgsql as $$
 declare
     v_statement text := (
-        select substring(prosrc from 'return query\s(.*limit p_limit)')
+        select substring(prosrc from 'select\s+''ok'', a.*limit v_most')
         from pg_proc where oid = 'duet.audit_list'::regproc);
 begin
     v_statement := regexp_replace(v_statement, 'p_' || p_filter || '\M', '''x-7''', 'g');
-    v_statement := regexp_replace(v_statement, 'p_limit', '51');
+    v_statement := regexp_replace(v_statement, 'v_most', '10000');
     v_statement := regexp_replace(v_statement, '\mp_\w+', 'null::text', 'g');
     v_statement := replace(replace(v_statement, 'v_beyond_at', 'now()'), 'v_beyond_id', '0');
     v_statement := replace(replace(v_statement, 'v_since', '''2000-01-01'''), 'v_until', 'now()');

@@ -119,6 +119,7 @@ select results_eq(
              ('mailbox_head'), -- a number only
              ('message_extension'),
              ('notification_newcomer'), -- for some minutes, of what is in the mailbox
+             ('profile_change'), -- for some minutes, of what is in the profile
              ('stream'), -- what is open at this moment
              ('user_tag')$$,
     'every table of what a user owns is in the export');

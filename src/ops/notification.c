@@ -85,7 +85,7 @@ static const struct field audience_list[] = {
         .min = 1,
         .max = NOTIFICATION_USERS_MAX,
         .max_value_bytes = USER_ID_BYTES),
-    FIELD_BOOL(struct audience, all, .has_fallback = true),
+    FIELD_BOOL(struct audience, all, .not_column = true, .has_fallback = true),
     FIELD_TEXTS(
         struct audience,
         tags_any,

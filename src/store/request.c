@@ -29,10 +29,9 @@ static const struct statement request_end = {
 
 static const struct text *key_of(const struct op *op)
 {
-    for (const struct field *f = op->operation->in.list; f && f->kind; f++)
-        if (strcmp(f->name, "idempotency_key") == 0)
-            return (const struct text *)(const void *)((const char *)op->in + f->offset);
-    return NULL;
+    const struct field *field = field_named(&op->operation->in, "idempotency_key");
+
+    return field ? (const struct text *)(const void *)((const char *)op->in + field->offset) : NULL;
 }
 
 bool request_has_key(const struct op *op)

@@ -58,7 +58,7 @@ static void make_calls(
         if (!makes_call(operations[i]))
             continue;
         if (operations[i]->follows)
-            store->entry = call_list(&operations[i]->out)->of;
+            store->entry = field_list(&operations[i]->out)->of;
         call_make(operations[i], store->arena, &store->calls[i]);
         store->by_index[i] = &store->calls[i];
     }

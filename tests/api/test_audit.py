@@ -246,3 +246,21 @@ def test_entries_are_there_for_90_days(api, db, ann):
         (request_id,),
     ).fetchone()
     assert early == (True,)
+
+
+def test_a_page_may_be_short_and_go_on(api, db):
+    """Where a filter has no index, only so many entries are looked at for a page."""
+    subject, key = fresh(), fresh("key")
+    db.execute(
+        "insert into duet.audit_entry"
+        " (at, subject, key_id, address, operation, resource, request_id, outcome)"
+        " select now() - i * interval '1 microsecond', %s, case i when 12000 then %s else 'k' end,"
+        "     'a', 'o', 'r', 'q', 'ok'"
+        " from generate_series(1, 12000) as i",
+        (subject, key),
+    )
+    params = {"subject": subject, "key_id": key}
+    first = api.get("/v1/audit", params=params).json
+    assert first["items"] == []
+    second = api.get("/v1/audit", params={**params, "cursor": first["next_cursor"]}).json
+    assert ([one["key_id"] for one in second["items"]], second["next_cursor"]) == ([key], None)

@@ -12,8 +12,10 @@ JOBS = {
     "held_purge",
     "idempotency_purge",
     "message_expire",
+    "notification_purge",
     "partition_drop",
     "partition_make",
+    "profile_announce",
     "run_purge",
 }
 

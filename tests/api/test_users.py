@@ -420,6 +420,21 @@ def test_user_import_makes_and_replaces(api, ann):
     assert profile_of(api.get(f"/v1/users/{ann}")) == DEFAULTS
 
 
+def test_a_profile_that_an_import_changes_reaches_devices_by_a_job(api, user, server, db):
+    ann, bob = user(), user()
+    api.put(f"/v1/users/{ann}/friends/{bob}", {})
+    reply = api.post("/v1/users", {"users": [{"id": ann, "nick": "Anna"}]})
+    assert reply.json["results"] == [{"id": ann, "status": 200}]
+
+    def told():
+        api.post("/v1/jobs/profile_announce/run")  # or pg_cron comes first
+        return profile_entries(db, ann) and profile_entries(db, bob)
+
+    server.wait_until(told, what="the entries")
+    assert profile_entries(db, ann) == profile_entries(db, bob)
+    assert len(profile_entries(db, bob)) == 1
+
+
 def test_user_import_stores_the_whole_profile(api):
     name = fresh()
     api.post("/v1/users", {"users": [{"id": name, **PROFILE}]})

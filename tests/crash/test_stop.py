@@ -16,10 +16,12 @@ import pytest
 
 from faults import frozen, held_up
 from support import text_message
+from support.database import n_waiting
 from support.load import Load
 from support.server import STOP_SECONDS
 
 PROMPT_SECONDS = 5
+N_CLIENTS = 16
 STOPS = int(os.environ.get("TEST_STOPS", "5"))
 
 
@@ -103,7 +105,7 @@ def test_what_has_begun_is_answered(cluster, start_server):
         server.wait_until(lambda: in_flight(server) == 2, what="the message")
         server.signal(signal.SIGTERM)
         server.wait_for_log("stopping")
-        time.sleep(0.2)
+        server.wait_until(lambda: server.probe("/healthz") == 0, what="the door being closed")
         assert server.running
         holder.rollback()
     answer = client.getresponse()
@@ -124,7 +126,7 @@ def test_a_database_that_is_held_up_does_not_keep_it(cluster, start_server, db):
     with Load(server, n_connections=32, reads=True) as load:
         load.wait_for_acks(50)
         with held_up(cluster):
-            time.sleep(0.2)
+            server.wait_until(lambda: n_waiting(db), what="a call that waits")
             server.stop()
         load.servers[0] = start_server()
         load.wait_for_acks(20)
@@ -134,10 +136,10 @@ def test_a_database_that_is_held_up_does_not_keep_it(cluster, start_server, db):
 def test_a_database_that_says_nothing_does_not_keep_it(start_cluster, start_on, look_into):
     cluster = start_cluster()
     server = start_on(cluster, DUET_STATEMENT_TIMEOUT_SECONDS=1)
-    with Load(server, reads=True) as load:
+    with Load(server, n_connections=N_CLIENTS, reads=True) as load:
         load.wait_for_acks(50)
         with frozen(cluster):
-            time.sleep(0.2)
+            server.wait_until(lambda: in_flight(server) > N_CLIENTS, what="all clients waiting")
             server.stop()
         load.servers[0] = start_on(cluster)
         load.wait_for_acks(20)

@@ -96,7 +96,19 @@ def test_of_several_servers_one_does_a_job(start_cluster, start_server):
 
 def test_while_pg_cron_works_duetd_keeps_out(start_server, api, db):
     server = start_server(DUET_JOB_WATCH_SECONDS=1)
-    time.sleep(3)
+    looks = set()
+
+    def looked_thrice():
+        looks.update(
+            db.execute(
+                "select pid, query_start from pg_stat_activity where query like '%%duet.job_watch%%'"
+                " and pid <> pg_backend_pid()"
+            ).fetchall()
+        )
+        pids = [pid for pid, _ in looks]
+        return any(pids.count(pid) > 2 for pid in pids)
+
+    server.wait_until(looked_thrice, what="a third look for jobs")
     assert not [entry for entry in server.log if entry["event"] == "job_performed"]
 
 
