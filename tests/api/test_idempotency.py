@@ -20,6 +20,8 @@ WITHOUT_KEY = {
     "notification_pause",
     "notification_resume",
     "notification_recall",
+    "user_tag_change",  # a tag that is there, or is not, stays so
+    "user_tag_query",  # reads
     "presence_list",  # reads
     "user_kick",  # ends what is there, once
 }

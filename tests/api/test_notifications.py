@@ -304,7 +304,7 @@ def test_a_recall_shows_at_once_and_devices_learn_of_it(api, user, send, server,
 
 def test_users_made_later_are_served_only_if_asked_for(api, user, send, server):
     closed = send({"all": True}, text="closed", send_at=None)
-    open_ = send({"all": True}, text="open", include_new_users_until=in_seconds(30), send_at=None)
+    open_ = send({"all": True}, text="open", include_new_users_until=in_seconds(600), send_at=None)
     server.wait_until(
         lambda: api.get(f"{PATH}/{closed['id']}").json["state"] == "done",
         timeout=60,

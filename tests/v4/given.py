@@ -59,7 +59,8 @@ class World:
                 self.api.delete(f"/v1/users/{name}")
                 self.made.add(name)
                 if name != "nobody":
-                    assert self.api.put(f"/v1/users/{name}", {}).status == 201
+                    reply = self.api.put(f"/v1/users/{name}", {})
+                    assert reply.status == 201, reply
 
     def there(self, name):
         return name in self.made and name != "nobody"
@@ -344,9 +345,9 @@ def pushed(world):
 def pushed_all_day(world):
     pushed(world)
     world.database(
-        "insert into duet.notification (sender, created_by, audience, kind, options, store_seconds, elements, state,"
+        "insert into duet.notification (sender, created_by, kind, options, store_seconds, elements, state,"
         " due_at, send_at, created_at)"
-        " select sender, created_by, audience, kind, options, store_seconds, elements, 'done', due_at, send_at,"
+        " select sender, created_by, kind, options, store_seconds, elements, 'done', due_at, send_at,"
         " now() - interval '1 hour' from duet.notification, generate_series(1, 100)")
     world.database("delete from duet.notification where created_at > now() - interval '1 minute'")
 

@@ -128,9 +128,9 @@ def test_a_number_that_comes_again_is_the_same_task_at_once(push):
 def test_a_number_that_comes_again_is_the_same_task_when_the_day_is_full(world, push):
     first = push(7)
     world.database(
-        "insert into duet.notification (sender, created_by, audience, kind, options, store_seconds, elements, state,"
+        "insert into duet.notification (sender, created_by, kind, options, store_seconds, elements, state,"
         " due_at, send_at, created_at)"
-        " select sender, created_by, audience, kind, options, store_seconds, elements, 'done', null, send_at,"
+        " select sender, created_by, kind, options, store_seconds, elements, 'done', null, send_at,"
         " now() - interval '1 hour' from duet.notification, generate_series(1, 100)")
     world.database("update duet.notification set created_at = now() - interval '2 seconds'"
                    " where notification_no = %s", [int(first["TaskId"])])
