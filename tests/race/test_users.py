@@ -41,6 +41,19 @@ def assert_no_gaps(db, users):
     assert wrong == []
 
 
+def wait_until_announced(api, server, db, users):
+    """What imports have changed is told by a job, which this call or pg_cron runs."""
+
+    def announced():
+        api.post("/v1/jobs/profile_announce/run")
+        return not db.execute(
+            "select from duet.profile_change join duet.app_user using (user_no) where user_id = any (%s)",
+            (users,),
+        ).fetchall()
+
+    server.wait_until(announced, timeout=60, what="the profiles to be told")
+
+
 def test_friends_who_all_change_their_names_and_write_wait_for_each_other(pair, user, db, api):
     users = [user(nick="Start") for _ in range(4)]
     for one in users:
@@ -70,6 +83,7 @@ def test_friends_who_all_change_their_names_and_write_wait_for_each_other(pair, 
 
     told = [status for statuses in at_once(pair, work) for status in statuses]
     assert set(told) <= {200, 201}
+    wait_until_announced(api, pair[0], db, users)
     assert_no_gaps(db, users)
     for one in users:
         newest = db.execute(

@@ -1,5 +1,5 @@
 """Every device of a user sees the same entries in the same order, with no gap and none twice, whatever happens
-meanwhile: for TEST_SECONDS (40) eight users write, edit, recall, remove, read and block on two servers, three
+meanwhile: for TEST_SECONDS (60) eight users write, edit, recall, remove, read and block on two servers, three
 devices each follow, log in, log out and lose the network, servers are killed and stopped, PostgreSQL is killed
 and restarted. TEST_SEED repeats a run as far as threads allow; `./dev soak SECONDS` runs for longer."""
 
@@ -13,7 +13,7 @@ import pytest
 from soak.device import Device
 from soak.world import World, faults_of_device, faults_of_history, faults_of_order
 
-SECONDS = float(os.environ.get("TEST_SECONDS", "40"))
+SECONDS = float(os.environ.get("TEST_SECONDS", "60"))
 SEED = os.environ.get("TEST_SEED") or f"{random.getrandbits(32):x}"
 DEVICES = 3
 SETTLE_SECONDS = 60

@@ -56,6 +56,7 @@ class World:
         text = str(vector) + " alice bob"
         for name in self.NAMES:
             if re.search(rf"\b{name}\b", text):
+                self.api.delete(f"/v1/users/{name}/hold")  # other tests have users of these names
                 self.api.delete(f"/v1/users/{name}")
                 self.made.add(name)
                 if name != "nobody":
