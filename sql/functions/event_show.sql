@@ -6,7 +6,7 @@
 --
 -- retry    safe: reads only
 -- locks    none
--- indexes  mailbox_pkey (owner, seq) for entries that tell of another; app_user_pkey
+-- indexes  that of entry_at for entries that tell of another; app_user_pkey
 create or replace function duet.event_show(p_entry duet.message_entry[], p_now timestamptz)
 returns table (
     place bigint,
@@ -62,9 +62,9 @@ begin
         p.user_id, e.details
     from unnest(p_entry) with ordinality as e
     -- The second look is taken for those entries alone that tell of another.
-    left join message_entry as t
-        on not e.is_message and e.kind_no between 16 and 18
-        and t.owner = e.owner and t.seq = e.target_seq and t.sent_at = e.target_at
+    left join lateral entry_at(
+        e.owner, case when not e.is_message and e.kind_no between 16 and 18 then e.target_seq end, e.target_at
+    ) as t on true
     -- What was picked may be shown; what another tells of, if it can still be read.
     left join lateral (
         select
