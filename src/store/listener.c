@@ -395,8 +395,8 @@ static void wait_for_something(struct listener *l, int64_t us)
     poll(fds, 2, (int)(us / 1000));
 }
 
-/* Between two slices of what can wait, what cannot. Notices are taken last: those that came with the
- * answer to a call are out of the socket, which nobody would find readable. */
+/* Between two slices of what can wait, what cannot. Notices are taken last: those that came with
+ * the answer to a call are out of the socket, which nobody would find readable. */
 static void work_off(struct listener *l)
 {
     bool more = true;
