@@ -98,23 +98,28 @@ static void drop_body(struct exchange *e)
     buf_done(&e->body);
 }
 
+/* Counted for as long as it is anywhere: who waits for the end of all (server_drain) must not find
+ * a request that is done and a stream that is not there yet. */
 void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
+    struct metrics *metrics = exchange->server->services->metrics;
+    bool counted = exchange->counted;
+
     connections_phase(exchange->watched, CONNECTION_IDLE);
     drop_body(exchange);
     json_decref(exchange->json);
-    if (exchange->counted)
-        atomic_fetch_sub(&exchange->server->services->metrics->in_flight, 1);
     arena_free(exchange->piece);
     arena_free(exchange->last_piece);
     if (text_present(exchange->events_head)) {
         stream_start(exchange->events, exchange->events_head, &exchange->op, exchange->arena);
-        return;
+    } else {
+        stream_discard(exchange->events);
+        arena_free(exchange->arena);
     }
-    stream_discard(exchange->events);
-    arena_free(exchange->arena);
+    if (counted)
+        atomic_fetch_sub(&metrics->in_flight, 1);
 }
 
 /* ---- the reply ---- */

@@ -93,6 +93,7 @@ struct streams {
     pthread_mutex_t mutex;
     struct stream_list inbox;
     bool stopping;
+    bool complete;       /* no other will be started */
     atomic_size_t count; /* that have been started and are not freed */
 
     struct stream_list all; /* of the thread alone */
@@ -326,6 +327,8 @@ static void send_piece(struct stream *stream, struct piece *piece, bool is_chunk
 
 static int64_t patience_us(const struct stream *stream)
 {
+    if (stream->end == ERR_SHUTTING_DOWN)
+        return LAST_WORDS_US;
     return stream->owner->services->settings->reply_timeout_s * USEC_PER_SEC;
 }
 
@@ -363,7 +366,7 @@ static void end_stream(struct stream *stream, enum err_code why)
     if (!stream->piece)
         say_last_words(stream);
     else if (why == ERR_SHUTTING_DOWN)
-        stream->deadline_us = clock_mono_us() + LAST_WORDS_US;
+        stream->deadline_us = clock_mono_us() + patience_us(stream);
 }
 
 /* ---- what comes next ---- */
@@ -579,25 +582,27 @@ static void look_at_sockets(struct streams *s, int timeout_ms)
             look_at_socket(events[i].data.ptr, events[i].events);
 }
 
-static bool is_stopping(struct streams *s)
+static bool is_set(struct streams *s, const bool *flag)
 {
     pthread_mutex_lock(&s->mutex);
-    bool stopping = s->stopping;
+    bool set = *flag;
     pthread_mutex_unlock(&s->mutex);
-    return stopping;
+    return set;
 }
 
+/* A request that was at work when the server was told to stop may still start a stream: it is told
+ * so, and ends. */
 static void *work(void *streams)
 {
     struct streams *s = streams;
     int64_t next_walk_us = clock_mono_us() + WALK_EVERY_US;
     bool ending = false;
 
-    while (!ending || streams_count(s) > 0) {
+    while (!is_set(s, &s->complete) || streams_count(s) > 0) {
         int64_t left_us = next_walk_us - clock_mono_us();
         look_at_sockets(s, left_us > 0 ? (int)(left_us / 1000) + 1 : 0);
         empty_inbox(s);
-        if (!ending && is_stopping(s)) {
+        if (!ending && is_set(s, &s->stopping)) {
             ending = true;
             end_all(s);
         }
@@ -649,12 +654,17 @@ struct streams *streams_new(struct services *borrows)
     return NULL;
 }
 
+static void tell(struct streams *s, bool *flag)
+{
+    pthread_mutex_lock(&s->mutex);
+    *flag = true;
+    pthread_mutex_unlock(&s->mutex);
+    eventfd_write(s->wake, 1);
+}
+
 void streams_stop(struct streams *streams)
 {
-    pthread_mutex_lock(&streams->mutex);
-    streams->stopping = true;
-    pthread_mutex_unlock(&streams->mutex);
-    eventfd_write(streams->wake, 1);
+    tell(streams, &streams->stopping);
 }
 
 void streams_free(struct streams *streams)
@@ -663,6 +673,7 @@ void streams_free(struct streams *streams)
 
     if (streams->running) {
         streams_stop(streams);
+        tell(streams, &streams->complete);
         pthread_join(streams->thread, NULL);
     }
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)

@@ -170,14 +170,18 @@ static void take_notice(struct listener *l, struct text owners)
     hub_wake(l->hub, numbers, n);
 }
 
-static void take_notices(struct listener *l)
+/* True when there were any. */
+static bool take_notices(struct listener *l)
 {
     PGnotify *notice;
+    bool any = false;
 
     while ((notice = PQnotifies(db_handle(l->db)))) {
         take_notice(l, text_of(notice->extra));
         PQfreemem(notice);
+        any = true;
     }
+    return any;
 }
 
 /* ---- reading ---- */
@@ -391,16 +395,17 @@ static void wait_for_something(struct listener *l, int64_t us)
     poll(fds, 2, (int)(us / 1000));
 }
 
-/* Between two slices of what can wait, what cannot. */
+/* Between two slices of what can wait, what cannot. Notices are taken last: those that came with
+ * the answer to a call are out of the socket, which nobody would find readable. */
 static void work_off(struct listener *l)
 {
     bool more = true;
 
     while (more && listens(l)) {
-        take_notices(l);
         more = read_some(l);
         more |= renew_some(l);
         more |= close_some(l);
+        more |= take_notices(l);
     }
 }
 

@@ -11,7 +11,9 @@ import signal
 import socket
 import time
 import urllib.request
+from concurrent import futures
 
+import psycopg
 import pytest
 
 from faults import frozen, held_up
@@ -19,6 +21,7 @@ from support import text_message
 from support.database import n_waiting
 from support.load import Load
 from support.server import STOP_SECONDS
+from support.sse import Stream
 
 PROMPT_SECONDS = 5
 N_CLIENTS = 16
@@ -112,6 +115,29 @@ def test_what_has_begun_is_answered(cluster, start_server):
     assert answer.status == 201
     assert answer.headers["Connection"] == "close"
     server.stop()
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["and reads", "and does not read"])
+def test_a_stream_whose_first_page_is_made_while_it_stops_ends_with_it(
+    start_server, client_of, cluster, ann, bob, db, reads
+):
+    server = start_server()
+    api = client_of(server)
+    for _ in range(100):
+        assert api.post("/v1/messages", text_message(ann, bob, "m" * 12000)).status == 201
+    with futures.ThreadPoolExecutor() as pool, psycopg.connect(cluster.url()) as holder:
+        holder.execute("lock table duet.mailbox in access exclusive mode")
+        opened = pool.submit(Stream, api, bob, receive_buffer=65536)
+        server.wait_until(lambda: n_waiting(db) > 0, what="the stream's first page")
+        server.signal(signal.SIGTERM)
+        server.wait_until(lambda: server.probe("/healthz") == 0, what="the door being closed")
+        holder.rollback()
+        begun = time.monotonic()
+        with opened.result() as stream:
+            if reads:
+                assert stream.rest()[-1].data == {"code": "shutting_down", "retryable": True}
+            server.stop()
+    assert time.monotonic() - begun < PROMPT_SECONDS
 
 
 def in_flight(server):

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent import futures
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from support import ROOT
 from support.cluster import DEV
 from support.client import Api
 from support.load import Load
-from support.sse import Follower
+from support.sse import Follower, Stream
 
 DUETD = str(ROOT / "build" / "tsan" / "duetd")
 OPTIONS = "halt_on_error=1:exitcode=99:ignore_noninstrumented_modules=1"
@@ -98,6 +99,43 @@ def wait_for_news(api, user):
     for _ in range(20):
         page = api.get(f"/v1/users/{user}/events", params={"wait": 2, "after": after}).json
         after = page["items"][-1]["seq"] if page["items"] else after
+
+
+# The connection that listens is also the one that reads for streams.
+LISTENERS = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where query ~ 'listen duet_mailbox|stream_(read|renew|close)' and pid <> pg_backend_pid()"
+)
+
+
+def come_and_go(api, user):
+    for i in range(30):
+        device = {"device": "phone"} if i % 2 else {}
+        with Stream(api, user, **device) as stream:
+            # Each third goes before it has read anything; a device may have been kicked.
+            if i % 3 and stream.status == 200:
+                stream.next()
+
+
+def test_streams_that_come_and_go_while_sessions_end_and_the_listener_is_lost(start_cluster, start_server):
+    cluster = start_cluster()
+    server = start_server(DUET_DATABASE_URL=cluster.url("duet_server"))
+    api = Api(server, None)
+    with Load(server, n_users=6, n_connections=6) as load, psycopg.connect(
+        cluster.url(), autocommit=True
+    ) as db:
+        with futures.ThreadPoolExecutor() as pool:
+            at_work = [pool.submit(come_and_go, api, user) for user in load.users]
+            while not all(one.done() for one in at_work):
+                for user in load.users:
+                    login = {"platform": "android"}
+                    assert api.put(f"/v1/users/{user}/devices/phone", login).status in (200, 201)
+                    assert api.post(f"/v1/users/{user}/kick", {}).status == 200
+                db.execute(LISTENERS)
+                load.wait_for_acks(20)
+            for one in at_work:
+                one.result()
+    server.stop()
 
 
 def test_a_database_that_goes_and_comes_back(start_cluster, start_server):
