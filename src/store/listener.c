@@ -36,6 +36,7 @@ struct listener {
     atomic_int n_connected;
     struct db *db;
     uint64_t session; /* of the connection, in which it listens; 0: none */
+    bool failed;      /* the last reading: the next waits a tick, or for a notice */
 
     atomic_bool stopping;
     bool started;
@@ -299,6 +300,7 @@ static bool read_some(struct listener *l)
     int64_t oldest_us;
     int64_t now_us = clock_now_us();
 
+    l->failed = false;
     hub_calm(l->hub);
     size_t n = hub_take_pairs(l->hub, pairs, PAIRS, &oldest_us);
     if (n == 0)
@@ -309,6 +311,7 @@ static bool read_some(struct listener *l)
         deliver(l, result, pairs, now_us);
     arena_free(arena);
     hub_give_back(l->hub); /* those that there was no room for, or all */
+    l->failed = !result;
     return result;
 }
 
@@ -388,7 +391,7 @@ static void wait_for_something(struct listener *l, int64_t us)
 {
     bool connected = listens(l);
     struct pollfd fds[2] = {
-        {.fd = connected ? hub_fd(l->hub) : -1, .events = POLLIN},
+        {.fd = connected && !l->failed ? hub_fd(l->hub) : -1, .events = POLLIN},
         {.fd = connected ? PQsocket(db_handle(l->db)) : -1, .events = POLLIN},
     };
 

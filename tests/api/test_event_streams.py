@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from support import text_message
-from support.database import n_waiting
 from support.sse import Stream
 
 LEEWAY_SECONDS = 30  # by which a token outlives its exp
@@ -452,25 +451,6 @@ def test_a_kicked_user_s_streams_end_but_not_those_of_services(api, ann, bob):
 
 
 # -- wake-ups
-
-
-def seconds_behind_a_close(cluster, db, api, ann, bob):
-    """How long a stream waits for an entry of which its server was notified while it closed another."""
-    with Stream(api, bob) as stream, psycopg.connect(cluster.url()) as holder:
-        stream.caught_up()
-        with Stream(api, bob) as other:
-            other.caught_up()
-            holder.execute("select from duet.stream for update")
-        api.server.wait_until(lambda: n_waiting(db) > 0, what="the end of the other's row")
-        send(api, ann, bob)
-        holder.rollback()
-        begun = time.monotonic()
-        assert stream.next().kind == "message"
-        return time.monotonic() - begun
-
-
-def test_a_notice_that_comes_while_the_listener_is_at_work_does_not_wait(cluster, db, api, ann, bob):
-    assert min(seconds_behind_a_close(cluster, db, api, ann, bob) for _ in range(5)) < 0.2
 
 
 @contextlib.contextmanager
