@@ -12,7 +12,7 @@
 #include "ops/dispatch.h"
 #include "ops/services.h"
 
-#define ANSWER_BYTES_MAX (8u << 20)
+#define ANSWER_BYTES_MAX (64u << 20) /* as a reply of /v1 */
 
 static void release_json(void *json)
 {
@@ -337,12 +337,14 @@ const json_t *v4_reply(struct v4_call *c)
 
     if (c->step_reply || !operation->out.list || c->step_err.code != ERR_NONE)
         return c->step_reply;
-    if (text_present(c->step.stored_reply)) {
+    if (text_present(c->step.stored_reply))
         buf_text(&b, c->step.stored_reply);
-        c->step_reply = json_loadb(b.ptr, b.len, 0, NULL);
-    } else {
+    else
         fields_encode(&operation->out, c->step.out, &b);
-        c->step_reply = b.failed ? NULL : json_loadb(b.ptr, b.len, 0, NULL);
+    c->step_reply = b.failed ? NULL : json_loadb(b.ptr, b.len, 0, NULL);
+    if (!c->step_reply) { /* not to be taken for a reply that says nothing */
+        err_set(&c->step_err, ERR_INTERNAL, "the reply cannot be read");
+        v4_fail_step(c);
     }
     return c->step_reply;
 }

@@ -81,6 +81,8 @@ static int friend_number(const struct v4_call *c)
         return 30014;
     if (err->code == ERR_BLOCKED_BY_RECIPIENT)
         return 30525;
+    if (err->code == ERR_FORBIDDEN)
+        return 30009;
     if (err->code == ERR_FRIEND_UNKNOWN)
         return 30001;
     return v4_step_number(c);
@@ -653,21 +655,22 @@ static bool is_unknown(const json_t *relations, const json_t *item)
     return text_equal(v4_text_in(find_peer(relations, item), "relation"), TEXT("unknown"));
 }
 
-static struct v4_ask ask_end(const struct v4_call *c, const json_t *item)
+/* Delete_Type_Single stands where nothing is said. */
+static struct param one_way_of(const struct v4_call *c)
 {
-    struct v4_ask ask = ask_peer(c, item);
     bool both = text_equal(v4_text(c, "DeleteType"), TEXT("Delete_Type_Both"));
 
-    ask.query[0] = (struct param)V4_PARAM("one_way", both ? TEXT("false") : TEXT("true"));
-    return ask;
+    return (struct param)V4_PARAM("one_way", both ? TEXT("false") : TEXT("true"));
 }
 
 static void ask_delete(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
-    if (is_friend(c->state, item))
-        *ret = ask_end(c, item);
-    else
+    if (!is_friend(c->state, item)) {
         add_result(c, item, is_unknown(c->state, item) ? 30003 : 31704);
+        return;
+    }
+    *ret = ask_peer(c, item);
+    ret->query[0] = one_way_of(c);
 }
 
 static void take_result(struct v4_call *c, const json_t *item)
@@ -700,41 +703,24 @@ static const struct v4_field friend_delete_all_in[] = {
     V4_LAST,
 };
 
-static void ask_delete_listed(struct v4_call *c, const json_t *item, struct v4_ask *ret)
-{
-    bool both = text_equal(v4_text(c, "DeleteType"), TEXT("Delete_Type_Both"));
+static void delete_some_friends(struct v4_call *c);
 
-    ret->path[0] = (struct param)V4_PARAM("user", from_of(c));
-    ret->path[1] = (struct param)V4_PARAM("peer", v4_text_in(item, "peer"));
-    ret->query[0] = (struct param)V4_PARAM("one_way", both ? TEXT("false") : TEXT("true"));
+static void take_some_deleted(struct v4_call *c)
+{
+    if (json_is_true(json_object_get(v4_reply(c), "more")))
+        delete_some_friends(c);
 }
 
-static void take_deleted(struct v4_call *c, const json_t *item)
+static void delete_some_friends(struct v4_call *c)
 {
-    (void)item;
-    if (c->step_err.code != ERR_NONE)
-        v4_fail_step(c);
+    const struct v4_ask ask = {
+        .path = {V4_PARAM("user", from_of(c))}, .query = {one_way_of(c)}};
+
+    v4_ask(c, &friend_delete_all, &ask, take_some_deleted);
 }
 
-static void delete_listed(struct v4_call *c)
-{
-    const struct v4_each each = {
-        .items = c->listed,
-        .operation = &friend_delete,
-        .ask = ask_delete_listed,
-        .take = take_deleted};
-
-    v4_for_each(c, &each);
-}
-
-static void friend_delete_all(struct v4_call *c)
-{
-    const struct v4_listing listing = {&friend_list, from_of(c), delete_listed};
-
-    v4_list_all(c, &listing);
-}
-
-const struct v4_work v4_friend_delete_all = {friend_delete_all_in, nothing, friend_delete_all};
+const struct v4_work v4_friend_delete_all = {
+    friend_delete_all_in, nothing, delete_some_friends};
 
 /* ---- friend_check, black_list_check ---- */
 
@@ -1285,6 +1271,13 @@ static const struct v4_field group_delete_out[] = {
     {"CurrentSequence", .kind = V4_INT},
     V4_LAST,
 };
+
+static void take_deleted(struct v4_call *c, const json_t *item)
+{
+    (void)item;
+    if (c->step_err.code != ERR_NONE)
+        v4_fail_step(c);
+}
 
 static void group_delete(struct v4_call *c)
 {
