@@ -321,6 +321,30 @@ def test_an_earlier_read_mark_moves_nothing_back_and_a_recall_is_unread_no_more(
     assert unread() == 0
 
 
+@pytest.mark.parametrize("name", ["x" * 65, "a\nb", "nobody-at-all"])
+@pytest.mark.parametrize("detail", [0, 1])
+def test_a_name_that_none_could_have_fails_alone(v4, pair, name, detail):
+    both = {"From_Account": pair[0], "To_Account": [pair[1], name]}
+    for path, more, number in (("sns/friend_check", {"CheckType": "CheckResult_Type_Both"}, 30003),
+                               ("sns/friend_delete", {}, 30003), ("openim/query_online_status", {"IsNeedDetail": detail}, 70107),
+                               ("openim/batchsendmsg", {"MsgRandom": 1, "MsgBody": TEXT}, 70107)):
+        answer = v4.ok(path, {**both, **more})
+        results = answer.get("ErrorList") or answer.get("InfoItem") or answer.get("ResultItem")
+        assert [one.get("ResultCode", one.get("ErrorCode")) for one in results if one["To_Account"] == name] == [number], path
+    for path in ("sns/friend_add", "sns/friend_import"):
+        items = [{"To_Account": one, "AddSource": "AddSource_Type_Web"} for one in both["To_Account"]]
+        answer = v4.ok(path, {"From_Account": pair[0], "AddFriendItem": items})
+        assert answer["Fail_Account"] == [name], path
+    assert v4.ok("sns/black_list_add", both)["Fail_Account"] == [name]
+
+
+@pytest.mark.parametrize("n", [200, 254, 255, 256])
+def test_what_is_quoted_in_an_error_is_cut_at_a_character(v4, pair, n):
+    for tag in ("é" * n, "x" + "é" * n, "😀" * n):
+        answer = v4.post("profile/portrait_get", {"To_Account": [pair[0]], "TagList": [tag]})
+        assert answer["ErrorCode"] == 40009 and answer["ErrorInfo"].startswith(tag[:60])
+
+
 def test_when_each_of_a_batch_failed_the_call_is_good(v4, pair):
     answer = v4.ok("sns/friend_delete", {"From_Account": pair[0], "To_Account": ["nobody-at-all"]})
     assert answer["Fail_Account"] == ["nobody-at-all"]

@@ -74,7 +74,7 @@ void v4_fail(struct v4_call *c, int number, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    err_set(c->op->err, v4_code(number), "%s", text);
+    err_set(c->op->err, v4_code(number), "%.*s", TEXT_ARG(text_whole_characters(text_of(text))));
     c->op->err->number = number;
     c->failed = true;
 }
@@ -208,7 +208,7 @@ static void take_step(struct v4_call *c)
     c->op->database_us += c->step.database_us;
     if (c->step_err.code != ERR_NONE && !c->takes_errors)
         v4_fail_step(c);
-    else
+    else if (c->next)
         c->next(c);
 }
 

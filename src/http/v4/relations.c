@@ -15,8 +15,6 @@
 #define ADD_SOURCE "im_add_source"
 #define ADD_WORDING "im_add_wording"
 
-static const struct v4_field nothing[] = {V4_LAST};
-
 #define FROM_MEMBER                                                                                \
     {                                                                                              \
         "From_Account", .kind = V4_TEXT, .required = true, .code = 30001                           \
@@ -88,7 +86,7 @@ static int friend_number(const struct v4_call *c)
     return v4_step_number(c);
 }
 
-/* The names of `items` as an array of texts, each once: what one operation is asked about. */
+/* The names of `items` that could be accounts, each once: what one operation is asked about. */
 static json_t *peers_of(const json_t *items)
 {
     json_t *met = json_object();
@@ -98,7 +96,7 @@ static json_t *peers_of(const json_t *items)
 
     json_array_foreach(items, i, item) {
         struct text name = to_of(item);
-        if (!text_present(name) || json_object_get(met, name.ptr))
+        if (!v4_is_user(name) || json_object_get(met, name.ptr))
             continue;
         json_object_set_new(met, name.ptr, json_true());
         json_array_append_new(peers, v4_json_text(name));
@@ -497,7 +495,9 @@ static void next_import(struct v4_call *c)
     while (importing->i < json_array_size(importing->items) &&
            json_array_size(friends) < IMPORT_MAX) {
         const json_t *item = json_array_get(importing->items, importing->i++);
-        if (names_full(importing->naming.full, group_of_add(item)))
+        if (!v4_is_user(to_of(item)))
+            add_result(c, item, 30003);
+        else if (names_full(importing->naming.full, group_of_add(item)))
             add_result(c, item, 30011);
         else
             json_array_append_new(friends, import_of(item));
@@ -652,7 +652,9 @@ static bool is_friend(const json_t *relations, const json_t *item)
 
 static bool is_unknown(const json_t *relations, const json_t *item)
 {
-    return text_equal(v4_text_in(find_peer(relations, item), "relation"), TEXT("unknown"));
+    const json_t *relation = find_peer(relations, item);
+
+    return !relation || text_equal(v4_text_in(relation, "relation"), TEXT("unknown"));
 }
 
 /* Delete_Type_Single stands where nothing is said. */
@@ -713,14 +715,12 @@ static void take_some_deleted(struct v4_call *c)
 
 static void delete_some_friends(struct v4_call *c)
 {
-    const struct v4_ask ask = {
-        .path = {V4_PARAM("user", from_of(c))}, .query = {one_way_of(c)}};
+    const struct v4_ask ask = {.path = {V4_PARAM("user", from_of(c))}, .query = {one_way_of(c)}};
 
     v4_ask(c, &friend_delete_all, &ask, take_some_deleted);
 }
 
-const struct v4_work v4_friend_delete_all = {
-    friend_delete_all_in, nothing, delete_some_friends};
+const struct v4_work v4_friend_delete_all = {friend_delete_all_in, v4_nothing, delete_some_friends};
 
 /* ---- friend_check, black_list_check ---- */
 
