@@ -44,6 +44,7 @@ grant execute on function
     duet.event_list,
     duet.friend_check,
     duet.friend_delete,
+    duet.friend_delete_all,
     duet.friend_get,
     duet.friend_group_delete,
     duet.friend_group_list,

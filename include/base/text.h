@@ -59,6 +59,8 @@ bool text_to_i64(struct text t, int64_t *ret);
 
 /* Well-formed UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(struct text t);
+/* Without the character that the end cuts, if it cuts one. */
+struct text text_whole_characters(struct text t);
 
 /* Holds a control character: U+0000 to U+001F or U+007F to U+009F. */
 bool text_has_control(struct text t);

@@ -1,8 +1,9 @@
 -- duet.friend_consent: what p_asked says to becoming a friend of p_asking, by all that is known of p_asked.
 --
--- Who has p_asking as a friend already, or has asked the same of p_asking, has agreed whatever the policy.
+-- Who has p_asking as a friend already, or has asked the same of p_asking, has agreed whatever the policy. Otherwise
+-- p_asking must not be one who may ask nobody: a word of the administrator in custom, as /v4 keeps it.
 --
--- outcome  agreed | ask (a request must be accepted) | friend_policy_refuses | blocked_by_recipient
+-- outcome  agreed | ask (a request must be accepted) | friend_policy_refuses | blocked_by_recipient | forbidden
 -- retry    safe: reads only
 -- locks    none; both mailboxes are locked already. The friend policy is not under that lock: a change of
 --          it at the same moment may come too late
@@ -25,6 +26,12 @@ begin
            where r.owner = p_asking and not r.outgoing and r.peer = p_asked and r.expires_at > p_now
        ) then
         return 'agreed';
+    end if;
+    if exists (
+        select from app_user as u
+        where u.user_no = p_asking and u.custom ->> 'im_admin_forbid_type' = 'AdminForbid_Type_SendOut'
+    ) then
+        return 'forbidden';
     end if;
     return (
         select

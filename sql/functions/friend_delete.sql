@@ -4,7 +4,7 @@
 -- outcome  ok (also where they were no friends) | user_unknown
 -- retry    safe
 -- locks    both mailboxes
--- indexes  those of relation_lock, contact_pkey
+-- indexes  those of relation_lock and friend_part
 create or replace function duet.friend_delete(
     p_user text,
     p_peer text,
@@ -19,7 +19,6 @@ as $$
 declare
     v_owner bigint;
     v_peer bigint;
-    v_parted bigint[];
 begin
     select l.outcome, l.pointer, l.owner_no, l.peer_no into outcome, pointer, v_owner, v_peer
     from relation_lock(p_user, p_peer) as l;
@@ -27,19 +26,11 @@ begin
         return;
     end if;
 
-    with parted as (
-        update contact as c
-        set friend = false, friend_since = null, remark = '', groups = '{}', custom = '{}'
-        where c.friend
-          and ((c.owner = v_owner and c.peer = v_peer)
-               or (not p_one_way and c.owner = v_peer and c.peer = v_owner))
-        returning c.owner
-    )
-    select array_agg(p.owner) into v_parted from parted as p;
-
-    perform entry_add(
-        v_parted,
-        array(select case o when v_owner then v_peer else v_owner end from unnest(v_parted) as o),
-        23, coalesce(p_now, clock_timestamp()));
+    if p_one_way then
+        perform friend_part(array[v_owner], array[v_peer], coalesce(p_now, clock_timestamp()));
+    else
+        perform friend_part(
+            array[v_owner, v_peer], array[v_peer, v_owner], coalesce(p_now, clock_timestamp()));
+    end if;
 end
 $$;

@@ -2,9 +2,11 @@
 -- and p_custom are p_user's, and replace what there was.
 --
 -- p_as_user, the user of a device's token, must not get round what p_peer wishes: where p_peer has not agreed
--- already, by having p_user as a friend or by a request, the friend policy and a block are held against it.
+-- already, by having p_user as a friend or by a request, the friend policy, a block, and that p_user may ask
+-- nobody (friend_consent) are held against it.
 --
--- outcome  ok | user_unknown | friends_full | group_unknown | friend_policy_refuses | blocked_by_recipient
+-- outcome  ok | user_unknown | friends_full | group_unknown | friend_policy_refuses | blocked_by_recipient |
+--          forbidden
 -- retry    safe: a friendship that exists stays
 -- locks    both mailboxes, so two who add each other wait for one another; limits are counted under them.
 -- indexes  those of relation_lock, friend_consent, friend_link and friend_get

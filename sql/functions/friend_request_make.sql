@@ -3,7 +3,8 @@
 --
 -- Asked again while pending, the text and remark of the request are replaced; it expires when it would have.
 --
--- outcome  ok | user_unknown | blocked_by_recipient | friend_policy_refuses | requests_full | friends_full.
+-- outcome  ok | user_unknown | blocked_by_recipient | friend_policy_refuses | requests_full | friends_full |
+--          forbidden (friend_consent).
 --          state: accepted (they are friends now, or were) | pending. created: a request is new
 -- retry    safe: there is at most one request of a user to another
 -- locks    both mailboxes; the limit of pending requests is counted under the receiver's

@@ -1,8 +1,8 @@
 -- duet.user_patch: change some of a user's profile: what p_patch does not name stays, what is null there becomes
 -- the default. `custom` is a patch of its own: a name that is null is taken out (RFC 7396).
 --
--- p_as_user: the user whose own token asks; it may change the own profile but not the level. Where the nick or
--- the avatar changes, the devices of the user and of mutual friends learn of it.
+-- p_as_user: the user whose own token asks; it may change the own profile but not the level, nor whether it may ask
+-- to be friends (friend_consent). Where the nick or the avatar changes, the devices of the user and of mutual friends learn of it.
 --
 -- outcome  ok | user_unknown | forbidden | invalid_request (the birthday is no day, or custom would have more
 --          than 64 names); pointer names the member
@@ -48,6 +48,12 @@ begin
     v_after.custom := jsonb_strip_nulls(
         case when p_patch ->> 'custom' is null then '{}' else v_before.custom || (p_patch -> 'custom') end
     );
+    if p_as_user is not null
+       and v_after.custom -> 'im_admin_forbid_type' is distinct from v_before.custom -> 'im_admin_forbid_type' then
+        v.outcome := 'forbidden';
+        v.pointer := '/custom/im_admin_forbid_type';
+        return v;
+    end if;
     if (select count(*) from jsonb_object_keys(v_after.custom)) > 64 then
         v.outcome := 'invalid_request';
         v.pointer := '/custom';

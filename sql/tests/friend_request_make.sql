@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(34);
+select plan(38);
 
 select pg_temp.make_user('t-ann') as ann, pg_temp.make_user('t-bob') as bob \gset
 update duet.app_user set friend_policy = 'approval' where user_no in (:ann, :bob);
@@ -87,6 +87,20 @@ insert into duet.friend_request (owner, outgoing, peer, created_at, expires_at)
 select :bob, false, user_no, now(), now() + interval '1 day'
 from generate_series(1, 99) as i, pg_temp.make_user('t-many-' || i) as user_no;
 select is(pg_temp.ask('t-cat', 't-bob'), 'requests_full', 'there are at most 100 to one user');
+
+-- ---- who may ask nobody ----
+
+select pg_temp.make_user('t-dan') as dan, pg_temp.make_user('t-eli') as eli \gset
+update duet.app_user set custom = '{"im_admin_forbid_type": "AdminForbid_Type_SendOut"}' where user_no = :dan;
+select is(pg_temp.ask('t-dan', 't-eli'), 'forbidden', 'does not ask, whatever the policy');
+select is((select outcome from duet.friend_put('t-dan', 't-eli', false, null, null, null, 't-dan')), 'forbidden',
+    'nor adds by a token of its own');
+select is((select outcome from duet.friend_put('t-dan', 't-cat', false, null, null, null)), 'ok',
+    'while the back end may add');
+insert into duet.friend_request (owner, outgoing, peer, created_at, expires_at)
+select o, o = :eli, case o when :eli then :dan else :eli end, now(), now() + interval '1 day'
+from unnest(array[:eli::bigint, :dan]) as o;
+select is(pg_temp.ask('t-dan', 't-eli'), 'ok accepted false', 'to ask who has asked is to answer');
 
 select * from finish();
 rollback;

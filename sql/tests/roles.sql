@@ -52,6 +52,7 @@ select results_eq(
           'event_list',
           'friend_check',
           'friend_delete',
+          'friend_delete_all',
           'friend_get',
           'friend_group_delete',
           'friend_group_list',

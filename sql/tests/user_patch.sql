@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(17);
+select plan(20);
 
 select pg_temp.make_user('t-ann', 'Ann') as ann, pg_temp.make_user('t-bob', 'Bob') as bob,
     pg_temp.make_user('t-cid', 'Cid') as cid \gset
@@ -15,6 +15,14 @@ select results_eq(
 select results_eq(
     $$select outcome, pointer from duet.user_patch('t-ann', '{"nick": "Eve", "level": 1}', 't-ann')$$,
     $$values ('forbidden', '/level')$$, 'nor the own level');
+savepoint forbidden;
+select is((select outcome from duet.user_patch('t-ann', '{"custom": {"im_admin_forbid_type": "AdminForbid_Type_SendOut"}}')), 'ok',
+    'the back end may forbid to ask to be friends');
+select is((select concat_ws(' ', outcome, pointer) from duet.user_patch('t-ann', '{"custom": {"im_admin_forbid_type": null}}', 't-ann')),
+    'forbidden /custom/im_admin_forbid_type', 'which the user does not lift');
+select is((select concat_ws(' ', outcome, pointer) from duet.user_patch('t-ann', '{"custom": null}', 't-ann')),
+    'forbidden /custom/im_admin_forbid_type', 'not with all the rest either');
+rollback to forbidden;
 select results_eq(
     $$select outcome, pointer from duet.user_patch('t-ann', '{"nick": "Eve", "birthday": "2023-02-29"}')$$,
     $$values ('invalid_request', '/birthday')$$, 'a birthday that is no day is refused');

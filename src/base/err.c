@@ -21,7 +21,7 @@ __attribute__((format(printf, 2, 0))) static const char *detail_text(
     char detail[512];
 
     vsnprintf(detail, sizeof(detail), format, args);
-    return arena_text(err->arena, text_of(detail)).ptr;
+    return arena_text(err->arena, text_whole_characters(text_of(detail))).ptr;
 }
 
 int err_plain(struct err *err, enum err_code code)

@@ -119,3 +119,16 @@ uint64_t text_hash(struct text t)
         hash = (hash ^ (unsigned char)t.ptr[i]) * UINT64_C(0x100000001b3);
     return hash;
 }
+
+struct text text_whole_characters(struct text t)
+{
+    size_t i = t.len;
+
+    while (i > 0 && ((unsigned char)t.ptr[i - 1] & 0xC0) == 0x80)
+        i--;
+    unsigned char first = i > 0 ? (unsigned char)t.ptr[i - 1] : 0;
+    size_t n = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
+    if (n > 1 && t.len - (i - 1) < n)
+        t.len = i - 1;
+    return t;
+}

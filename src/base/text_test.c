@@ -90,6 +90,20 @@ static void absent_is_not_empty(void **state)
     assert_true(text_equal_nocase(TEXT("Content-Type"), TEXT("content-TYPE")));
 }
 
+static void a_character_that_is_cut_goes(void **state)
+{
+    static const char *const whole[] = {"", "a", "aé", "a€", "a😀", "éé"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        struct text t = text_of(whole[i]);
+        assert_int_equal(text_whole_characters(t).len, t.len);
+        for (size_t n = 0; n < t.len; n++)
+            assert_true(text_is_utf8(text_whole_characters((struct text){t.ptr, n})));
+    }
+    assert_int_equal(text_whole_characters((struct text){"a😀", 4}).len, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +112,7 @@ int main(void)
         cmocka_unit_test(control_characters_are_found),
         cmocka_unit_test(text_is_cut_at_separators),
         cmocka_unit_test(absent_is_not_empty),
+        cmocka_unit_test(a_character_that_is_cut_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,39 @@ const struct operation friend_delete = {
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };
 
+/* ---- friend_delete_all ---- */
+
+struct friend_delete_all {
+    struct text user;
+    bool one_way;
+};
+
+static const struct field friend_delete_all_fields[] = {
+    FIELD_USER(struct friend_delete_all),
+    FIELD_BOOL(struct friend_delete_all, one_way, .from = IN_QUERY, .has_fallback = true),
+    FIELD_END,
+};
+
+struct friends_deleted {
+    int64_t removed;
+    bool more;
+};
+
+static const struct field friends_deleted_fields[] = {
+    FIELD_INT(struct friends_deleted, removed),
+    FIELD_BOOL(struct friends_deleted, more),
+    FIELD_END,
+};
+
+const struct operation friend_delete_all = {
+    .name = "friend_delete_all",
+    .lane = LANE_READER,
+    .audit = true,
+    .in = FIELDS(friend_delete_all_fields, struct friend_delete_all),
+    .out = FIELDS(friends_deleted_fields, struct friends_deleted),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
+};
+
 /* ---- friend_list ---- */
 
 struct friend_list {

@@ -262,6 +262,27 @@ def test_friend_delete_one_way_leaves_the_other_side(api, ann, bob):
     assert relation(api, ann, bob) == "incoming"
 
 
+def test_friend_delete_all_parts_all_and_says_that_none_is_left(api, user, ann, bob):
+    peers = [bob, user()]
+    for peer in peers:
+        befriend(api, ann, peer)
+    one_way = api.delete(f"/v1/users/{ann}/friends", params={"one_way": "true"})
+    assert (one_way.status, one_way.json) == (200, {"removed": 2, "more": False})
+    assert [relation(api, ann, peer) for peer in peers] == ["incoming"] * 2
+    for peer in peers:
+        befriend(api, ann, peer)
+    for removed in (2, 0):
+        assert api.as_user(ann).delete(f"/v1/users/{ann}/friends").json == {"removed": removed, "more": False}
+    assert [relation(api, ann, peer) for peer in peers] == ["none"] * 2
+
+
+def test_friend_delete_all_is_for_the_user_alone(api, ann, bob):
+    befriend(api, ann, bob)
+    assert api.as_user(bob).delete(f"/v1/users/{ann}/friends").code == "forbidden"
+    assert relation(api, ann, bob) == "mutual"
+    assert api.delete("/v1/users/nobody-at-all/friends").code == "user_unknown"
+
+
 # -- reading
 
 

@@ -86,6 +86,16 @@ def test_the_vectors_and_the_program_have_the_same_commands(commands):
     assert len(set(commands) - OTHER_NAMES) == 58
 
 
+def test_the_guide_and_the_program_have_the_same_commands(commands):
+    guide = (ROOT / "docs/migrating.md").read_text(encoding="utf-8")
+    named = [
+        f"{service}/{command}"
+        for service, cell in re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", guide, re.MULTILINE)
+        for command in re.findall(r"\w+", cell)
+    ]
+    assert sorted(named) == sorted(set(commands) - OTHER_NAMES)
+
+
 @pytest.mark.parametrize("name", sorted(paths()))
 def test_fields_agree(commands, name):
     spec = paths()[name]

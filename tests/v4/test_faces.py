@@ -181,6 +181,46 @@ def test_profiles_and_relations_are_one(v4, api, pair):
     assert api.get(f"/v1/users/{pair[0]}/blocks/{pair[1]}").status == 200
 
 
+def test_who_may_ask_nobody_does_not_ask(v4, api, pair):
+    item = {"To_Account": pair[1], "AddSource": "AddSource_Type_Web"}
+    add = {"From_Account": pair[0], "AddFriendItem": [item]}
+    v4.ok("profile/portrait_set", {"From_Account": pair[0], "ProfileItem": [
+        {"Tag": "Tag_Profile_IM_AdminForbidType", "Value": "AdminForbid_Type_SendOut"}]})
+    for kind in ("Add_Type_Both", "Add_Type_Single"):
+        assert [one["ResultCode"] for one in v4.ok("sns/friend_add", {**add, "AddType": kind})["ResultItem"]] == [30009]
+    own = api.as_user(pair[0])
+    assert own.post(f"/v1/users/{pair[0]}/friend-requests", {"to": pair[1]}).code == "forbidden"
+    assert own.put(f"/v1/users/{pair[0]}/friends/{pair[1]}", {}).code == "forbidden"
+    assert own.patch(f"/v1/users/{pair[0]}", {"custom": None}).pointers == ["/custom/im_admin_forbid_type"]
+    assert v4.ok("sns/friend_add", {**add, "ForceAddFlags": 1})["ResultItem"][0]["ResultCode"] == 0
+
+
+def befriend_many(api, db, name, n):
+    peers = [f"friend-{i}" for i in range(n)]
+    for i in range(0, n, 100):
+        assert api.post("/v1/users", {"users": [{"id": peer} for peer in peers[i:i + 100]]}).status == 200
+    db.execute("select duet.friend_import(%s, %s)", [name, json.dumps([{"peer": peer} for peer in peers])])
+    return peers
+
+
+@pytest.mark.parametrize("kind, left", [("Delete_Type_Single", "incoming"), ("Delete_Type_Both", "none"), (None, "incoming")])
+def test_all_friends_go_however_many_there_are(v4, api, db, pair, kind, left):
+    peers = befriend_many(api, db, pair[0], 450)
+    v4.ok("sns/friend_delete_all", {"From_Account": pair[0], **({"DeleteType": kind} if kind else {})})
+    assert v4.ok("sns/friend_get", {"From_Account": pair[0], "StartIndex": 0})["FriendNum"] == 0
+    checked = api.post(f"/v1/users/{pair[0]}/friends/check", {"peers": peers}).json["items"]
+    assert {one["relation"] for one in checked} == {left}
+
+
+def test_friends_of_whom_the_most_is_said_are_all_told(v4, api, db, pair):
+    befriend_many(api, db, pair[0], 200)
+    db.execute(
+        "update duet.contact as c set custom = (select jsonb_object_agg('n' || i, repeat('x', 1024)) from generate_series(1, 64) as i)"
+        " from duet.app_user as u where u.user_id = %s and c.owner = u.user_no", [pair[0]])
+    page = v4.ok("sns/friend_get", {"From_Account": pair[0], "StartIndex": 0})
+    assert (page["FriendNum"], len(page["UserDataItem"]), page["NextStartIndex"]) == (200, 100, 100)
+
+
 def test_all_is_in_the_audit_under_the_administrator(v4, api, pair):
     v4.ok("openconfigsvr/setnospeaking", {"Set_Account": pair[0], "C2CmsgNospeakingTime": 60})
     entry = api.get("/v1/audit", params={"limit": 1}).json["items"][0]
@@ -242,6 +282,73 @@ def test_one_setting_alone_is_refused(cluster, keys_file):
     done = run_duetd("serve", DUET_V4_APP_ID=APP_ID, DUET_KEYS_FILE=keys_file, DUET_LISTEN="127.0.0.1:0",
                      DUET_DATABASE_URL=cluster.url("duet_server"))
     assert done.returncode == 1 and "DUET_V4_KEY_FILE" in done.stderr
+
+
+# ---- corners, as docs/migrating.md tells them ----
+
+
+@pytest.mark.parametrize("path, request_, number", [
+    ("openim/SendMsg", {}, 60009),
+    ("OpenIM/sendmsg", {}, 60009),
+    ("openim/sendmsg", {"MsgBody": []}, 90002),
+    ("openim/sendmsg", {"MsgBody": [{"MsgType": "TIMRelayElem", "MsgContent": {"Text": "x"}}]}, 90010),
+    ("openim/sendmsg", {"From_Account": "Eve"}, 20003),
+    ("openim/sendmsg", {"To_Account": "nobody-at-all"}, 90012),
+    ("openim/modify_c2c_msg", {"MsgKey": "1_1_1"}, 20001),
+    ("openim/admin_getroammsg",
+     {"Operator_Account": "nobody-at-all", "Peer_Account": "eve", "MaxCnt": 1, "MinTime": 0, "MaxTime": 1}, 90048),
+], ids=str)
+def test_a_corner_has_its_number(v4, pair, path, request_, number):
+    assert v4.code(path, {**message(*pair), **request_}) == number
+
+
+def test_to_change_nothing_of_a_message_is_refused(v4, pair):
+    key = v4.ok("openim/sendmsg", message(*pair))["MsgKey"]
+    assert v4.code("openim/modify_c2c_msg", {"From_Account": pair[0], "To_Account": pair[1], "MsgKey": key}) == 20001
+
+
+def test_an_earlier_read_mark_moves_nothing_back_and_a_recall_is_unread_no_more(v4, pair):
+    def unread():
+        return v4.ok("openim/get_c2c_unread_msg_num", {"To_Account": pair[1]})["AllC2CUnreadMsgNum"]
+
+    v4.ok("openim/sendmsg", message(*pair))
+    for until in (int(time.time()), 1):
+        v4.ok("openim/admin_set_msg_read", {"Report_Account": pair[1], "Peer_Account": pair[0], "MsgReadTime": until})
+        assert unread() == 0
+    key = v4.ok("openim/sendmsg", message(*pair, random=2))["MsgKey"]
+    assert unread() == 1
+    v4.ok("openim/admin_msgwithdraw", {"From_Account": pair[0], "To_Account": pair[1], "MsgKey": key})
+    assert unread() == 0
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "a\nb", "nobody-at-all"])
+@pytest.mark.parametrize("detail", [0, 1])
+def test_a_name_that_none_could_have_fails_alone(v4, pair, name, detail):
+    both = {"From_Account": pair[0], "To_Account": [pair[1], name]}
+    for path, more, number in (("sns/friend_check", {"CheckType": "CheckResult_Type_Both"}, 30003),
+                               ("sns/friend_delete", {}, 30003), ("openim/query_online_status", {"IsNeedDetail": detail}, 70107),
+                               ("openim/batchsendmsg", {"MsgRandom": 1, "MsgBody": TEXT}, 70107)):
+        answer = v4.ok(path, {**both, **more})
+        results = answer.get("ErrorList") or answer.get("InfoItem") or answer.get("ResultItem")
+        assert [one.get("ResultCode", one.get("ErrorCode")) for one in results if one["To_Account"] == name] == [number], path
+    for path in ("sns/friend_add", "sns/friend_import"):
+        items = [{"To_Account": one, "AddSource": "AddSource_Type_Web"} for one in both["To_Account"]]
+        answer = v4.ok(path, {"From_Account": pair[0], "AddFriendItem": items})
+        assert answer["Fail_Account"] == [name], path
+    assert v4.ok("sns/black_list_add", both)["Fail_Account"] == [name]
+
+
+@pytest.mark.parametrize("n", [200, 254, 255, 256])
+def test_what_is_quoted_in_an_error_is_cut_at_a_character(v4, pair, n):
+    for tag in ("é" * n, "x" + "é" * n, "😀" * n):
+        answer = v4.post("profile/portrait_get", {"To_Account": [pair[0]], "TagList": [tag]})
+        assert answer["ErrorCode"] == 40009 and answer["ErrorInfo"].startswith(tag[:60])
+
+
+def test_when_each_of_a_batch_failed_the_call_is_good(v4, pair):
+    answer = v4.ok("sns/friend_delete", {"From_Account": pair[0], "To_Account": ["nobody-at-all"]})
+    assert answer["Fail_Account"] == ["nobody-at-all"]
+    assert v4.ok("im_open_login_svc/multiaccount_import", {"Accounts": [pair[0]]})["FailAccounts"] == []
 
 
 # ---- as SDKs have it ----

@@ -51,6 +51,9 @@ struct v4_field {
         .kind = V4_END                                                                             \
     }
 
+/* Of a request or an answer without members. */
+extern const struct v4_field v4_nothing[];
+
 /* ---- commands ---- */
 
 struct v4_call;
@@ -137,8 +140,8 @@ struct v4_call {
     atomic_int turn;
 };
 
-/* Only the last thing a function does. `next` may look at c->step_err when `takes_errors` is set.
- */
+/* Only the last thing a function does. `next` may look at c->step_err when `takes_errors` is set;
+ * NULL: nothing is left to do. */
 void v4_ask(
     struct v4_call *c, const struct operation *operation, const struct v4_ask *ask, v4_next *next);
 /* The step again, where its operation gives its reply in pieces: op->raw until the next one. Each
@@ -181,4 +184,7 @@ struct text v4_text(const struct v4_call *c, const char *name);
 struct text v4_text_in(const json_t *object, const char *name);
 int64_t v4_int(const struct v4_call *c, const char *name, int64_t fallback);
 json_t *v4_json_text(struct text t);
+/* Whether there could be an account of this name. One that could not be is unknown, as others are,
+ * and must not be asked about: /v1 would refuse all that it is among. */
+bool v4_is_user(struct text name);
 struct text v4_text_of(const json_t *json);

@@ -4,8 +4,6 @@
 #define ID_BYTES 32 /* as the service has it; /v1 takes longer ones */
 #define ACCOUNTS_MAX 100
 
-static const struct v4_field nothing[] = {V4_LAST};
-
 #define PROFILE_MEMBERS                                                                            \
     {"Nick", .kind = V4_TEXT, .code = 70402, .max = 500, .limit_code = 40601},                     \
     {                                                                                              \
@@ -33,11 +31,6 @@ static json_t *profile_in(struct text nick, struct text face_url)
     return profile;
 }
 
-static void done(struct v4_call *c)
-{
-    (void)c;
-}
-
 /* An id that no path of /v1 could name would make an account that nobody can read or delete. */
 static bool is_id(struct text id)
 {
@@ -59,7 +52,7 @@ static void make_account(struct v4_call *c)
     if (c->step_err.code == ERR_NONE)
         json_decref(ask.body);
     else if (c->step_err.code == ERR_USER_UNKNOWN)
-        v4_ask(c, &user_put, &ask, done);
+        v4_ask(c, &user_put, &ask, NULL);
     else
         v4_fail_step(c);
 }
@@ -79,7 +72,7 @@ static void account_import(struct v4_call *c)
     v4_fail(c, 70402, "UserID must be 1 to %d bytes without slashes", ID_BYTES);
 }
 
-const struct v4_work v4_account_import = {account_import_in, nothing, account_import};
+const struct v4_work v4_account_import = {account_import_in, v4_nothing, account_import};
 
 /* ---- multiaccount_import ---- */
 

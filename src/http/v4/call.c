@@ -12,7 +12,7 @@
 #include "ops/dispatch.h"
 #include "ops/services.h"
 
-#define ANSWER_BYTES_MAX (8u << 20)
+#define ANSWER_BYTES_MAX (64u << 20) /* as a reply of /v1 */
 
 static void release_json(void *json)
 {
@@ -74,7 +74,7 @@ void v4_fail(struct v4_call *c, int number, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    err_set(c->op->err, v4_code(number), "%s", text);
+    err_set(c->op->err, v4_code(number), "%.*s", TEXT_ARG(text_whole_characters(text_of(text))));
     c->op->err->number = number;
     c->failed = true;
 }
@@ -208,7 +208,7 @@ static void take_step(struct v4_call *c)
     c->op->database_us += c->step.database_us;
     if (c->step_err.code != ERR_NONE && !c->takes_errors)
         v4_fail_step(c);
-    else
+    else if (c->next)
         c->next(c);
 }
 
@@ -337,12 +337,14 @@ const json_t *v4_reply(struct v4_call *c)
 
     if (c->step_reply || !operation->out.list || c->step_err.code != ERR_NONE)
         return c->step_reply;
-    if (text_present(c->step.stored_reply)) {
+    if (text_present(c->step.stored_reply))
         buf_text(&b, c->step.stored_reply);
-        c->step_reply = json_loadb(b.ptr, b.len, 0, NULL);
-    } else {
+    else
         fields_encode(&operation->out, c->step.out, &b);
-        c->step_reply = b.failed ? NULL : json_loadb(b.ptr, b.len, 0, NULL);
+    c->step_reply = b.failed ? NULL : json_loadb(b.ptr, b.len, 0, NULL);
+    if (!c->step_reply) { /* not to be taken for a reply that says nothing */
+        err_set(&c->step_err, ERR_INTERNAL, "the reply cannot be read");
+        v4_fail_step(c);
     }
     return c->step_reply;
 }

@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "http/v4/call.h"
 
+const struct v4_field v4_nothing[] = {V4_LAST};
+
 struct text v4_text_of(const json_t *json)
 {
     return json_is_string(json) ? (struct text){json_string_value(json), json_string_length(json)}
@@ -13,6 +15,11 @@ struct text v4_text_of(const json_t *json)
 json_t *v4_json_text(struct text t)
 {
     return text_present(t) ? json_stringn(t.ptr, t.len) : json_null();
+}
+
+bool v4_is_user(struct text name)
+{
+    return name.len > 0 && name.len <= V4_USER_BYTES && !text_has_control(name);
 }
 
 static const json_t *present(const json_t *value)

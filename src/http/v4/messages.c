@@ -14,8 +14,6 @@
 #define KEPT_SECONDS 604800
 #define BODY_BYTES 65536
 
-static const struct v4_field nothing[] = {V4_LAST};
-
 /* ---- sending ---- */
 
 #define ROUTE_MEMBERS                                                                              \
@@ -255,6 +253,11 @@ static void finish_batch(struct v4_call *c, struct sending *s)
         c->status = "SomeError";
 }
 
+static void fail_receiver(struct sending *s, const json_t *to)
+{
+    json_array_append_new(s->errors, json_pack("{s:O, s:i}", "To_Account", to, "ErrorCode", 70107));
+}
+
 static void take_receiver(struct v4_call *c, struct sending *s, const json_t *result, json_t *again)
 {
     const json_t *message = json_object_get(result, "message");
@@ -262,8 +265,7 @@ static void take_receiver(struct v4_call *c, struct sending *s, const json_t *re
     int64_t sent_at_us = 0;
 
     if (!message) {
-        json_array_append_new(
-            s->errors, json_pack("{s:O, s:i}", "To_Account", to, "ErrorCode", 70107));
+        fail_receiver(s, to);
         return;
     }
     clock_from_text(v4_text_in(message, "sent_at"), &sent_at_us);
@@ -302,8 +304,9 @@ static void take_batch(struct v4_call *c)
 }
 
 /* Each once, and not the sender. */
-static json_t *receivers_in(const struct v4_call *c, const json_t *from)
+static json_t *receivers_in(const struct v4_call *c, struct sending *s)
 {
+    const json_t *from = json_object_get(s->body, "from");
     json_t *met = json_object();
     json_t *receivers = json_array();
     const json_t *to;
@@ -311,10 +314,13 @@ static json_t *receivers_in(const struct v4_call *c, const json_t *from)
 
     json_array_foreach(v4_get(c, "To_Account"), i, to) {
         const char *name = json_string_value(to);
-        if (!name[0] || json_equal(to, from) || json_object_get(met, name))
+        if (json_equal(to, from) || json_object_get(met, name))
             continue;
         json_object_set_new(met, name, json_true());
-        json_array_append(receivers, (json_t *)to);
+        if (v4_is_user(v4_text_of(to)))
+            json_array_append(receivers, (json_t *)to);
+        else
+            fail_receiver(s, to);
     }
     json_decref(met);
     return receivers;
@@ -326,7 +332,7 @@ static void batchsendmsg(struct v4_call *c)
 
     if (!s)
         return;
-    json_t *receivers = receivers_in(c, json_object_get(s->body, "from"));
+    json_t *receivers = receivers_in(c, s);
     json_object_set_new(s->body, "to", receivers);
     if (json_array_size(receivers) == 0) {
         finish_batch(c, s);
@@ -384,7 +390,7 @@ static void importmsg(struct v4_call *c)
     v4_ask(c, &message_import, &ask, take_imported);
 }
 
-const struct v4_work v4_importmsg = {importmsg_in, nothing, importmsg};
+const struct v4_work v4_importmsg = {importmsg_in, v4_nothing, importmsg};
 
 /* ---- one message, by its key ---- */
 
@@ -435,11 +441,6 @@ static struct text found_id(struct v4_call *c)
     return arena_text(c->op->arena, v4_text_in(v4_reply(c), "id"));
 }
 
-static void done(struct v4_call *c)
-{
-    (void)c;
-}
-
 static void withdraw_found(struct v4_call *c)
 {
     if (!found_sent(c, 20022))
@@ -449,7 +450,7 @@ static void withdraw_found(struct v4_call *c)
         return;
     }
     const struct v4_ask ask = {.path = {V4_PARAM("id", found_id(c))}};
-    v4_ask(c, &message_recall, &ask, done);
+    v4_ask(c, &message_recall, &ask, NULL);
 }
 
 static void admin_msgwithdraw(struct v4_call *c)
@@ -457,7 +458,7 @@ static void admin_msgwithdraw(struct v4_call *c)
     find_sent(c, withdraw_found);
 }
 
-const struct v4_work v4_admin_msgwithdraw = {admin_msgwithdraw_in, nothing, admin_msgwithdraw};
+const struct v4_work v4_admin_msgwithdraw = {admin_msgwithdraw_in, v4_nothing, admin_msgwithdraw};
 
 static const struct v4_field modify_c2c_msg_in[] = {
     PAIR_MEMBERS,
@@ -482,7 +483,7 @@ static void modify_found(struct v4_call *c)
         .path = {V4_PARAM("id", id)},
         .body = json_pack("{s:o*, s:O*}", "elements", elements, "custom_data", (json_t *)data)};
     c->info = "succeed";
-    v4_ask(c, &message_edit, &ask, done);
+    v4_ask(c, &message_edit, &ask, NULL);
 }
 
 static void modify_c2c_msg(struct v4_call *c)
@@ -490,7 +491,7 @@ static void modify_c2c_msg(struct v4_call *c)
     find_sent(c, modify_found);
 }
 
-const struct v4_work v4_modify_c2c_msg = {modify_c2c_msg_in, nothing, modify_c2c_msg};
+const struct v4_work v4_modify_c2c_msg = {modify_c2c_msg_in, v4_nothing, modify_c2c_msg};
 
 /* ---- several messages, by their keys ---- */
 
@@ -649,7 +650,7 @@ static void c2c_msg_read_receipt(struct v4_call *c)
 }
 
 const struct v4_work v4_c2c_msg_read_receipt = {
-    c2c_msg_read_receipt_in, nothing, c2c_msg_read_receipt};
+    c2c_msg_read_receipt_in, v4_nothing, c2c_msg_read_receipt};
 
 /* ---- read marks ---- */
 
@@ -672,10 +673,11 @@ static void admin_set_msg_read(struct v4_call *c)
              V4_PARAM("peer", v4_text(c, "Peer_Account"))},
         .body = json_pack("{s:o}", "up_to", v4_json_text(clock_to_text(until_us, time)))};
 
-    v4_ask(c, &conversation_read, &ask, done);
+    v4_ask(c, &conversation_read, &ask, NULL);
 }
 
-const struct v4_work v4_admin_set_msg_read = {admin_set_msg_read_in, nothing, admin_set_msg_read};
+const struct v4_work v4_admin_set_msg_read = {
+    admin_set_msg_read_in, v4_nothing, admin_set_msg_read};
 
 static const struct v4_field get_c2c_unread_msg_num_in[] = {
     {"To_Account", .kind = V4_TEXT, .required = true, .code = 90003},

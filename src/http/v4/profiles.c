@@ -9,8 +9,6 @@
 #define CUSTOM_LETTERS 8
 #define FOR_EVER UINT32_MAX
 
-static const struct v4_field nothing[] = {V4_LAST};
-
 /* ---- tags ---- */
 
 enum tag_kind { TAG_TEXT, TAG_NUMBER, TAG_WORD, TAG_DAY };
@@ -213,7 +211,7 @@ static void portrait_set(struct v4_call *c)
     v4_ask(c, &user_patch, &ask, take_set);
 }
 
-const struct v4_work v4_portrait_set = {portrait_set_in, nothing, portrait_set};
+const struct v4_work v4_portrait_set = {portrait_set_in, v4_nothing, portrait_set};
 
 /* ---- values out ---- */
 
@@ -368,11 +366,6 @@ static json_t *until_in(int64_t seconds)
     return v4_json_text(clock_to_text(clock_now_us() + seconds * USEC_PER_SEC, time));
 }
 
-static void done(struct v4_call *c)
-{
-    (void)c;
-}
-
 static void setnospeaking(struct v4_call *c)
 {
     bool of_users = v4_get(c, "C2CmsgNospeakingTime");
@@ -386,10 +379,10 @@ static void setnospeaking(struct v4_call *c)
     ask.body = of_users
                    ? json_pack("{s:o}", "until", until_in(v4_int(c, "C2CmsgNospeakingTime", 0)))
                    : json_object();
-    v4_ask(c, &user_mute, &ask, done);
+    v4_ask(c, &user_mute, &ask, NULL);
 }
 
-const struct v4_work v4_setnospeaking = {setnospeaking_in, nothing, setnospeaking};
+const struct v4_work v4_setnospeaking = {setnospeaking_in, v4_nothing, setnospeaking};
 
 static const struct v4_field getnospeaking_in[] = {
     {"Get_Account", .kind = V4_TEXT, .required = true, .code = 130002},

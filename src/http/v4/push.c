@@ -15,13 +15,6 @@
 #define DAY_SECONDS 86400
 #define KEPT_SECONDS 604800
 
-static const struct v4_field nothing[] = {V4_LAST};
-
-static void done(struct v4_call *c)
-{
-    (void)c;
-}
-
 /* ---- attributes as tags ---- */
 
 static void ask_names(struct v4_call *c, v4_next *next)
@@ -134,7 +127,7 @@ static void names_to_set(struct v4_call *c)
     }
     const struct v4_ask ask = {
         .body = json_pack("{s:O}", "attributes", names), .if_match = TEXT("*")};
-    v4_ask(c, &settings_patch, &ask, done);
+    v4_ask(c, &settings_patch, &ask, NULL);
 }
 
 static void im_set_attr_name(struct v4_call *c)
@@ -147,7 +140,7 @@ static void im_set_attr_name(struct v4_call *c)
         v4_fail(c, 90001, "AttrNames is no object");
 }
 
-const struct v4_work v4_im_set_attr_name = {im_set_attr_name_in, nothing, im_set_attr_name};
+const struct v4_work v4_im_set_attr_name = {im_set_attr_name_in, v4_nothing, im_set_attr_name};
 
 static void names_read(struct v4_call *c)
 {
@@ -169,7 +162,7 @@ static void im_get_attr_name(struct v4_call *c)
     ask_names(c, names_read);
 }
 
-const struct v4_work v4_im_get_attr_name = {nothing, im_get_attr_name_out, im_get_attr_name};
+const struct v4_work v4_im_get_attr_name = {v4_nothing, im_get_attr_name_out, im_get_attr_name};
 
 /* ---- changes of many accounts ---- */
 
@@ -301,8 +294,8 @@ static void im_remove_tag(struct v4_call *c)
     change_tags(c, false);
 }
 
-const struct v4_work v4_im_add_tag = {change_tags_in, nothing, im_add_tag};
-const struct v4_work v4_im_remove_tag = {change_tags_in, nothing, im_remove_tag};
+const struct v4_work v4_im_add_tag = {change_tags_in, v4_nothing, im_add_tag};
+const struct v4_work v4_im_remove_tag = {change_tags_in, v4_nothing, im_remove_tag};
 
 static const struct v4_field users_in[] = {
     {"To_Account", .kind = V4_TEXTS, .required = true, .code = 90001, .min = 1, .max = USERS_MAX,
@@ -386,7 +379,7 @@ static void im_remove_all_tags(struct v4_call *c)
     ask_tags(c, users_of(c), tags_to_remove);
 }
 
-const struct v4_work v4_im_remove_all_tags = {users_in, nothing, im_remove_all_tags};
+const struct v4_work v4_im_remove_all_tags = {users_in, v4_nothing, im_remove_all_tags};
 
 /* ---- im_set_attr, im_remove_attr, im_get_attr ---- */
 
@@ -472,8 +465,8 @@ static void begin_attrs(struct v4_call *c)
         ask_names(c, attrs_with_names);
 }
 
-const struct v4_work v4_im_set_attr = {change_attrs_in, nothing, begin_attrs};
-const struct v4_work v4_im_remove_attr = {change_attrs_in, nothing, begin_attrs};
+const struct v4_work v4_im_set_attr = {change_attrs_in, v4_nothing, begin_attrs};
+const struct v4_work v4_im_remove_attr = {change_attrs_in, v4_nothing, begin_attrs};
 
 static json_t *attrs_of(const json_t *names, const json_t *item)
 {

@@ -10,13 +10,6 @@
 
 enum { ONE_TO_ONE = 1 };
 
-static const struct v4_field nothing[] = {V4_LAST};
-
-static void done(struct v4_call *c)
-{
-    (void)c;
-}
-
 #define FROM_MEMBER(number)                                                                        \
     {                                                                                              \
         "From_Account", .kind = V4_TEXT, .required = true, .code = (number)                        \
@@ -214,10 +207,10 @@ static void delete (struct v4_call *c)
     else if (!text_present(peer))
         v4_fail(c, 50002, "To_Account is missing");
     else
-        v4_ask(c, &conversation_delete, &ask, done);
+        v4_ask(c, &conversation_delete, &ask, NULL);
 }
 
-const struct v4_work v4_recent_delete = {delete_in, nothing, delete};
+const struct v4_work v4_recent_delete = {delete_in, v4_nothing, delete};
 
 /* ---- contacts as members of requests ---- */
 
@@ -611,7 +604,7 @@ static void take_groups_to_delete(struct v4_call *c)
             .path = {
                 V4_PARAM("user", v4_text(c, "From_Account")), V4_PARAM("group", v4_text_of(name))}};
         v4_answer(c, "GroupItem", json_pack("[o]", group_out(group)));
-        v4_ask(c, &conversation_group_delete, &ask, done);
+        v4_ask(c, &conversation_group_delete, &ask, NULL);
         return;
     }
     v4_fail(c, 51011, "there is no such group");

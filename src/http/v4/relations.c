@@ -15,8 +15,6 @@
 #define ADD_SOURCE "im_add_source"
 #define ADD_WORDING "im_add_wording"
 
-static const struct v4_field nothing[] = {V4_LAST};
-
 #define FROM_MEMBER                                                                                \
     {                                                                                              \
         "From_Account", .kind = V4_TEXT, .required = true, .code = 30001                           \
@@ -81,12 +79,14 @@ static int friend_number(const struct v4_call *c)
         return 30014;
     if (err->code == ERR_BLOCKED_BY_RECIPIENT)
         return 30525;
+    if (err->code == ERR_FORBIDDEN)
+        return 30009;
     if (err->code == ERR_FRIEND_UNKNOWN)
         return 30001;
     return v4_step_number(c);
 }
 
-/* The names of `items` as an array of texts, each once: what one operation is asked about. */
+/* The names of `items` that could be accounts, each once: what one operation is asked about. */
 static json_t *peers_of(const json_t *items)
 {
     json_t *met = json_object();
@@ -96,7 +96,7 @@ static json_t *peers_of(const json_t *items)
 
     json_array_foreach(items, i, item) {
         struct text name = to_of(item);
-        if (!text_present(name) || json_object_get(met, name.ptr))
+        if (!v4_is_user(name) || json_object_get(met, name.ptr))
             continue;
         json_object_set_new(met, name.ptr, json_true());
         json_array_append_new(peers, v4_json_text(name));
@@ -495,7 +495,9 @@ static void next_import(struct v4_call *c)
     while (importing->i < json_array_size(importing->items) &&
            json_array_size(friends) < IMPORT_MAX) {
         const json_t *item = json_array_get(importing->items, importing->i++);
-        if (names_full(importing->naming.full, group_of_add(item)))
+        if (!v4_is_user(to_of(item)))
+            add_result(c, item, 30003);
+        else if (names_full(importing->naming.full, group_of_add(item)))
             add_result(c, item, 30011);
         else
             json_array_append_new(friends, import_of(item));
@@ -650,24 +652,27 @@ static bool is_friend(const json_t *relations, const json_t *item)
 
 static bool is_unknown(const json_t *relations, const json_t *item)
 {
-    return text_equal(v4_text_in(find_peer(relations, item), "relation"), TEXT("unknown"));
+    const json_t *relation = find_peer(relations, item);
+
+    return !relation || text_equal(v4_text_in(relation, "relation"), TEXT("unknown"));
 }
 
-static struct v4_ask ask_end(const struct v4_call *c, const json_t *item)
+/* Delete_Type_Single stands where nothing is said. */
+static struct param one_way_of(const struct v4_call *c)
 {
-    struct v4_ask ask = ask_peer(c, item);
     bool both = text_equal(v4_text(c, "DeleteType"), TEXT("Delete_Type_Both"));
 
-    ask.query[0] = (struct param)V4_PARAM("one_way", both ? TEXT("false") : TEXT("true"));
-    return ask;
+    return (struct param)V4_PARAM("one_way", both ? TEXT("false") : TEXT("true"));
 }
 
 static void ask_delete(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
-    if (is_friend(c->state, item))
-        *ret = ask_end(c, item);
-    else
+    if (!is_friend(c->state, item)) {
         add_result(c, item, is_unknown(c->state, item) ? 30003 : 31704);
+        return;
+    }
+    *ret = ask_peer(c, item);
+    ret->query[0] = one_way_of(c);
 }
 
 static void take_result(struct v4_call *c, const json_t *item)
@@ -700,41 +705,22 @@ static const struct v4_field friend_delete_all_in[] = {
     V4_LAST,
 };
 
-static void ask_delete_listed(struct v4_call *c, const json_t *item, struct v4_ask *ret)
-{
-    bool both = text_equal(v4_text(c, "DeleteType"), TEXT("Delete_Type_Both"));
+static void delete_some_friends(struct v4_call *c);
 
-    ret->path[0] = (struct param)V4_PARAM("user", from_of(c));
-    ret->path[1] = (struct param)V4_PARAM("peer", v4_text_in(item, "peer"));
-    ret->query[0] = (struct param)V4_PARAM("one_way", both ? TEXT("false") : TEXT("true"));
+static void take_some_deleted(struct v4_call *c)
+{
+    if (json_is_true(json_object_get(v4_reply(c), "more")))
+        delete_some_friends(c);
 }
 
-static void take_deleted(struct v4_call *c, const json_t *item)
+static void delete_some_friends(struct v4_call *c)
 {
-    (void)item;
-    if (c->step_err.code != ERR_NONE)
-        v4_fail_step(c);
+    const struct v4_ask ask = {.path = {V4_PARAM("user", from_of(c))}, .query = {one_way_of(c)}};
+
+    v4_ask(c, &friend_delete_all, &ask, take_some_deleted);
 }
 
-static void delete_listed(struct v4_call *c)
-{
-    const struct v4_each each = {
-        .items = c->listed,
-        .operation = &friend_delete,
-        .ask = ask_delete_listed,
-        .take = take_deleted};
-
-    v4_for_each(c, &each);
-}
-
-static void friend_delete_all(struct v4_call *c)
-{
-    const struct v4_listing listing = {&friend_list, from_of(c), delete_listed};
-
-    v4_list_all(c, &listing);
-}
-
-const struct v4_work v4_friend_delete_all = {friend_delete_all_in, nothing, friend_delete_all};
+const struct v4_work v4_friend_delete_all = {friend_delete_all_in, v4_nothing, delete_some_friends};
 
 /* ---- friend_check, black_list_check ---- */
 
@@ -1285,6 +1271,13 @@ static const struct v4_field group_delete_out[] = {
     {"CurrentSequence", .kind = V4_INT},
     V4_LAST,
 };
+
+static void take_deleted(struct v4_call *c, const json_t *item)
+{
+    (void)item;
+    if (c->step_err.code != ERR_NONE)
+        v4_fail_step(c);
+}
 
 static void group_delete(struct v4_call *c)
 {

@@ -4,8 +4,6 @@
 
 /* ---- kick ---- */
 
-static const struct v4_field nothing[] = {V4_LAST};
-
 static const struct v4_field kick_in[] = {
     {"UserID", .also = "Identifier", .kind = V4_TEXT, .required = true, .code = 70402},
     V4_LAST,
@@ -24,7 +22,7 @@ static void kick(struct v4_call *c)
     v4_ask(c, &user_kick, &ask, kicked);
 }
 
-const struct v4_work v4_kick = {kick_in, nothing, kick};
+const struct v4_work v4_kick = {kick_in, v4_nothing, kick};
 
 /* ---- query_online_status ---- */
 
@@ -157,9 +155,31 @@ static void take_details(struct v4_call *c, const json_t *item)
     json_array_append_new(json_object_get(c->answer, "QueryResult"), entry);
 }
 
+/* Those of To_Account that could be accounts; the others are unknown. */
+static json_t *users_of(struct v4_call *c)
+{
+    json_t *users = v4_owned(c, json_array());
+    json_t *user;
+    size_t i;
+
+    json_array_foreach(v4_get(c, "To_Account"), i, user) {
+        if (v4_is_user(v4_text_of(user)))
+            json_array_append(users, user);
+        else
+            add_unknown(c, user);
+    }
+    return users;
+}
+
 static void query_online_status(struct v4_call *c)
 {
-    const json_t *users = v4_get(c, "To_Account");
+    if (json_array_size(v4_get(c, "To_Account")) == 0) {
+        v4_fail(c, 90001, "To_Account is empty");
+        return;
+    }
+    v4_answer(c, "QueryResult", json_array());
+    v4_answer(c, "ErrorList", json_array());
+    json_t *users = users_of(c);
     const struct v4_each each = {
         .items = users,
         .operation = &presence_get,
@@ -169,15 +189,11 @@ static void query_online_status(struct v4_call *c)
     struct v4_ask ask = {.takes_errors = false};
 
     if (json_array_size(users) == 0) {
-        v4_fail(c, 90001, "To_Account is empty");
-        return;
-    }
-    v4_answer(c, "QueryResult", json_array());
-    v4_answer(c, "ErrorList", json_array());
-    if (v4_int(c, "IsNeedDetail", 0) == 1) {
+        end_query(c);
+    } else if (v4_int(c, "IsNeedDetail", 0) == 1) {
         v4_for_each(c, &each);
     } else {
-        ask.body = json_pack("{s:O}", "users", (json_t *)users);
+        ask.body = json_pack("{s:O}", "users", users);
         v4_ask(c, &presence_list, &ask, take_states);
     }
 }
@@ -295,4 +311,4 @@ static void get_ip_list(struct v4_call *c)
     v4_answer(c, "IPList", json_array());
 }
 
-const struct v4_work v4_get_ip_list = {nothing, get_ip_list_out, get_ip_list};
+const struct v4_work v4_get_ip_list = {v4_nothing, get_ip_list_out, get_ip_list};

@@ -50,7 +50,8 @@ static int decode(struct text t, unsigned char *bytes)
 
 /* ---- zlib ---- */
 
-/* Never writes more than there is room for, whatever the stream would become. */
+/* Never writes more than there is room for, whatever the stream would become. Nothing may stand
+ * behind it: the same signature would have any number of texts. */
 static int inflate_into(const unsigned char *bytes, int n, char *ret, size_t size)
 {
     z_stream z = {.next_in = (unsigned char *)bytes, .avail_in = (unsigned)n};
@@ -62,7 +63,7 @@ static int inflate_into(const unsigned char *bytes, int n, char *ret, size_t siz
     int result = inflate(&z, Z_FINISH);
     size_t written = size - z.avail_out;
     inflateEnd(&z);
-    return result == Z_STREAM_END ? (int)written : -1;
+    return result == Z_STREAM_END && z.avail_in == 0 ? (int)written : -1;
 }
 
 /* ---- what is signed ---- */

@@ -173,22 +173,52 @@ static void notices_each_change(void **state)
     }
 }
 
-static void does_not_inflate_a_bomb(void **state)
+/* The zlib stream as it stands in a query. */
+static int verify_packed(const unsigned char *packed, size_t n, int64_t now_s)
 {
-    static unsigned char zeros[1 << 20], packed[4096], encoded[8192];
-    uLongf n = sizeof(packed);
+    unsigned char encoded[USERSIG_TEXT_BYTES * 2];
     struct usersig got;
-
-    (void)state;
-    memset(zeros, ' ', sizeof(zeros));
-    assert_int_equal(compress(packed, &n, zeros, sizeof(zeros)), Z_OK);
     int length = EVP_EncodeBlock(encoded, packed, (int)n);
+
     for (int i = 0; i < length; i++)
         encoded[i] = encoded[i] == '+'   ? '*'
                      : encoded[i] == '/' ? '-'
                      : encoded[i] == '=' ? '_'
                                          : encoded[i];
-    assert_int_equal(verify((struct text){(char *)encoded, (size_t)length}, 0, &got), 70003);
+    return verify((struct text){(char *)encoded, (size_t)length}, now_s, &got);
+}
+
+static void has_nothing_behind_it(void **state)
+{
+    const struct usersig of = {TEXT("alice"), 1, 1700000000, 3600};
+    unsigned char plain[USERSIG_TEXT_BYTES], packed[USERSIG_TEXT_BYTES];
+    buf_auto made = BUF(USERSIG_TEXT_BYTES);
+
+    (void)state;
+    assert_int_equal(usersig_make(&of, key, &made), 0);
+    size_t n_padding = 0;
+    for (size_t i = 0; i < made.len; i++) {
+        char c = made.ptr[i];
+        n_padding += c == '_';
+        plain[i] = (unsigned char)(c == '*' ? '+' : c == '-' ? '/' : c == '_' ? '=' : c);
+    }
+    int length = EVP_DecodeBlock(packed, plain, (int)made.len);
+    assert_true(length > 0);
+    size_t n = (size_t)length - n_padding;
+    assert_int_equal(verify_packed(packed, n, 1700000000), 0);
+    packed[n] = 0;
+    assert_int_equal(verify_packed(packed, n + 1, 1700000000), 70003);
+}
+
+static void does_not_inflate_a_bomb(void **state)
+{
+    static unsigned char zeros[1 << 20], packed[4096];
+    uLongf n = sizeof(packed);
+
+    (void)state;
+    memset(zeros, ' ', sizeof(zeros));
+    assert_int_equal(compress(packed, &n, zeros, sizeof(zeros)), Z_OK);
+    assert_int_equal(verify_packed(packed, n, 0), 70003);
 }
 
 static void is_not_dated_ahead(void **state)
@@ -214,6 +244,7 @@ int main(void)
         cmocka_unit_test(refuses_by_number),
         cmocka_unit_test(verifies_its_own),
         cmocka_unit_test(notices_each_change),
+        cmocka_unit_test(has_nothing_behind_it),
         cmocka_unit_test(does_not_inflate_a_bomb),
         cmocka_unit_test(is_not_dated_ahead),
     };
