@@ -154,6 +154,13 @@ class Database:
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
         return done.stdout.strip()
 
+    def keep_commit_times(self):
+        """From now on pg_xact_commit_timestamp tells them."""
+        self.execute("alter system set track_commit_timestamp = on")
+        self._dev("stop", "fast")
+        self._dev("start")
+        self.postmaster = int(self._dev("pid"))
+
     def execute(self, sql, *values):
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             cursor = connection.execute(sql, values or None)

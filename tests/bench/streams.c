@@ -1,5 +1,7 @@
 /* Opens event streams and holds them; says "ready" when all have caught up, and when its input ends
- * prints as one JSON object what has come: how many messages, and how old they were.
+ * prints as one JSON object what has come: how many messages, and how old they were. With
+ * --arrivals it writes to that file when each came: a line with the stream's number, seq, and the
+ * time in microseconds since 1970.
  *
  * A message's age is taken from `at`, the database's time before it was stored, to the moment when
  * it was read here: so it holds the commit, too. `at` has milliseconds: the age is up to one too
@@ -19,15 +21,23 @@ enum {
     REQUEST_BYTES = 4096,
     TOKEN_BYTES = 2048,
     READ_BYTES = 65536,
-    CARRY_BYTES = 64, /* of what was read last: a mark may stand across two reads */
+    CARRY_BYTES = 96, /* of what was read last: a mark may stand across two reads */
     EVENTS = 512,
     OPENING_MOST = 200, /* streams that are being opened at once */
     MILLISECONDS = 1000,
+    MICROSECONDS = 1000000,
 };
 
-static const char message_mark[] = "\"kind\":\"message\",\"at\":\"";
+/* An entry's first members, with the number that stands before the mark: {"seq":17,"kind":… */
+static const char seq_mark[] = "{\"seq\":";
+static const char message_mark[] = ",\"kind\":\"message\",\"at\":\"";
 static const char sync_mark[] = "event: sync";
 static const size_t time_length = sizeof("2026-11-22T19:05:01.123Z") - 1;
+
+struct arrival {
+    uint32_t stream;
+    int64_t seq, at_us;
+};
 
 struct stream {
     int fd;
@@ -44,6 +54,8 @@ struct streams {
     uint64_t n, n_opened, n_synced, n_lost;
     uint64_t n_messages;
     struct histogram age;
+    struct arrival *arrivals;
+    size_t arrivals_room;
     int epoll;
 };
 
@@ -86,7 +98,19 @@ static void open_next(struct streams *streams)
         measure_die("epoll_ctl", strerror(errno));
 }
 
-static void note_message(struct streams *streams, const char *at)
+static void note_arrival(struct streams *streams, const struct arrival *arrival)
+{
+    if (streams->n_messages == streams->arrivals_room) {
+        streams->arrivals_room = streams->arrivals_room ? 2 * streams->arrivals_room : READ_BYTES;
+        streams->arrivals = realloc(streams->arrivals, streams->arrivals_room * sizeof(*arrival));
+        if (!streams->arrivals)
+            measure_die("arrivals", strerror(errno));
+    }
+    streams->arrivals[streams->n_messages++] = *arrival;
+}
+
+static void note_message(
+    struct streams *streams, const struct stream *stream, int64_t seq, const char *at)
 {
     struct tm utc = {0};
     struct timespec now;
@@ -96,20 +120,39 @@ static void note_message(struct streams *streams, const char *at)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t age_ns = (int64_t)(now.tv_sec - timegm(&utc)) * (int64_t)NS_PER_S + now.tv_nsec -
                      ms * (int64_t)(NS_PER_S / MILLISECONDS);
-    streams->n_messages++;
     histogram_add(&streams->age, age_ns > 0 ? (uint64_t)age_ns : 0);
+    note_arrival(
+        streams, &(struct arrival){
+                     .stream = (uint32_t)(stream - streams->list),
+                     .seq = seq,
+                     .at_us = (int64_t)now.tv_sec * MICROSECONDS + now.tv_nsec / MILLISECONDS,
+                 });
+}
+
+/* The number before the mark; -1: it has been carried away, with what was looked through before. */
+static int64_t seq_before(const char *text, const char *mark)
+{
+    const char *digits = mark;
+    const size_t length = sizeof(seq_mark) - 1;
+
+    while (digits > text && digits[-1] >= '0' && digits[-1] <= '9')
+        digits--;
+    if ((size_t)(digits - text) < length || strncmp(digits - length, seq_mark, length) != 0)
+        return -1;
+    return strtoll(digits, NULL, 10);
 }
 
 /* Up to where it has been looked at: a mark that is not whole yet is left for the next time. */
-static const char *look_through(struct streams *streams, const char *text)
+static const char *look_through(
+    struct streams *streams, const struct stream *stream, const char *text)
 {
     const char *done = text;
 
     for (const char *found; (found = strstr(done, message_mark)); done = found + 1) {
         const char *at = found + sizeof(message_mark) - 1;
         if (strlen(at) < time_length)
-            return found;
-        note_message(streams, at);
+            return found - CARRY_BYTES / 2 > done ? found - CARRY_BYTES / 2 : done;
+        note_message(streams, stream, seq_before(text, found), at);
     }
     return done;
 }
@@ -133,7 +176,7 @@ static void read_stream(struct streams *streams, struct stream *stream)
         stream->synced = true;
         streams->n_synced++;
     }
-    const char *rest = look_through(streams, buffer);
+    const char *rest = look_through(streams, stream, buffer);
     size_t n_left = have - (size_t)(rest - buffer);
     stream->n_carried = n_left < CARRY_BYTES ? n_left : CARRY_BYTES;
     memcpy(stream->carry, buffer + have - stream->n_carried, stream->n_carried);
@@ -168,17 +211,33 @@ static void print_result(const struct streams *streams)
             (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 }
 
+static void write_arrivals(const struct streams *streams, const char *path)
+{
+    FILE *file = fopen(path, "we");
+
+    if (!file)
+        measure_die("--arrivals", strerror(errno));
+    for (uint64_t i = 0; i < streams->n_messages; i++) {
+        const struct arrival *a = &streams->arrivals[i];
+        (void)fprintf(file, "%u\t%lld\t%lld\n", a->stream, (long long)a->seq, (long long)a->at_us);
+    }
+    if (fclose(file) != 0)
+        measure_die("--arrivals", strerror(errno));
+}
+
 int main(int argc, char **arguments)
 {
     static struct streams streams = {.prefix = "bench", .n = 1000};
     const char *url = "http://127.0.0.1:8080";
     const char *token_file = "";
+    const char *arrivals = "";
     struct epoll_event input = {.events = EPOLLIN};
     const struct option known[] = {
         {"--url", OPTION_TEXT, &url},
         {"--token-file", OPTION_TEXT, &token_file},
         {"--prefix", OPTION_TEXT, &streams.prefix},
         {"--streams", OPTION_NUMBER, &streams.n},
+        {"--arrivals", OPTION_TEXT, &arrivals},
         {0},
     };
 
@@ -206,6 +265,9 @@ int main(int argc, char **arguments)
     (void)fflush(stdout);
     while (wait_once(&streams))
         ;
+    if (*arrivals)
+        write_arrivals(&streams, arrivals);
     print_result(&streams);
+    free(streams.arrivals);
     return 0;
 }
