@@ -439,6 +439,22 @@ def test_a_kicked_device_s_stream_ends_and_the_others_learn_of_it(api, bob):
             assert again.problem["code"] == "device_kicked"
 
 
+def test_the_stream_of_a_device_that_is_logged_out_ends(api, bob):
+    log_in(api, bob, "phone")
+    with Stream(api, bob, device="phone") as phone, Stream(api, bob) as other:
+        phone.caught_up()
+        other.caught_up()
+        assert api.delete(f"/v1/users/{bob}/devices/phone").status == 204
+        assert last_words(phone) == (["kicked"], "device_kicked")
+        details = other.next().data["details"]
+        assert (details["device"], details["reason"]) == ("phone", "logged_out")
+        assert api.delete(f"/v1/users/{bob}/devices/phone").status == 204
+    with Stream(api, bob, device="phone") as again:
+        assert again.problem["code"] == "device_unknown"
+    kinds = [event["kind"] for event in api.get(f"/v1/users/{bob}/events").json["items"]]
+    assert kinds == ["kicked"]  # once
+
+
 def test_a_kicked_user_s_streams_end_but_not_those_of_services(api, ann, bob):
     with Stream(api.as_user(bob), bob) as own, Stream(api, bob) as service:
         own.caught_up()
