@@ -175,7 +175,7 @@ class Device(threading.Thread):
             self._settle(data["last_seq"], data["skipped"])
             return
         if event == "closed":
-            if data["code"] != "shutting_down":
+            if not data["retryable"]:
                 self.complain(f"the stream was closed: {data}")
             raise Lost
         if number != data["seq"] or event != data["kind"]:

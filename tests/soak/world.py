@@ -2,6 +2,7 @@
 mailboxes and what every device was told must agree."""
 
 import collections
+import http.client
 import itertools
 import random
 import threading
@@ -54,9 +55,12 @@ class Writer(threading.Thread):
             self._block: 1,
             self._unblock: 2,
         }
-        while not self.world.ending.is_set():
-            act = self.random.choices(list(acts), list(acts.values()))[0]
-            act(*self.random.choice(self.pairs))
+        try:
+            while not self.world.ending.is_set():
+                act = self.random.choices(list(acts), list(acts.values()))[0]
+                act(*self.random.choice(self.pairs))
+        except Exception as fault:  # pylint: disable=broad-except; told, not swallowed
+            self.complaints.append(f"a writer: {fault!r}")
 
     def _call(self, method, path, json=None, *, expected):
         """Until it has an answer; repeating is safe. None when the test ends meanwhile."""
@@ -66,7 +70,7 @@ class Writer(threading.Thread):
             try:
                 api = Api(server, self.world.contract, self.world.admin_token)
                 reply = api.request(method, path, json=json)
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 reply = None
             if reply is not None and reply.status != 503:
                 break

@@ -99,7 +99,9 @@ class Api:
                 chunked = data is not None and not isinstance(data, (bytes, str))
                 connection.request(method, target, data, sent, encode_chunked=chunked)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before all of it was sent: the answer may be there already
+                if connection.sock is None:
+                    raise
+                # Refused before all of it was sent: the answer may be there already.
             response = connection.getresponse()
             reply = Reply(response.status, response.headers, response.read())
         finally:
