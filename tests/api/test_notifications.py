@@ -42,7 +42,9 @@ def finished(api, server):
     def wait(made, *states):
         states = states or ("done",)
         path = f"{PATH}/{made['id']}"
-        server.wait_until(lambda: api.get(path).json["state"] in states, what=f"one of {states}")
+        server.wait_until(
+            lambda: api.get(path).json["state"] in states, timeout=60, what=f"one of {states}"
+        )
         return api.get(path).json
 
     return wait

@@ -133,7 +133,7 @@ class Server:
             raise AssertionError(f"no log line {event} {members}; the log:\n{self.tail()}")
         return entry
 
-    def wait_until(self, condition, timeout=10, what="the condition"):
+    def wait_until(self, condition, timeout=30, what="the condition"):
         """Asks again and again; for what neither a log line nor an answer announces."""
         end = time.monotonic() + timeout
         while not condition():
