@@ -170,8 +170,9 @@ struct duet_callbacks {
     void (*on_event)(void *user, const struct duet_event *event);
     /* The session was ended from elsewhere, by an operator or by a login of another device. The
      * handle does nothing more on the network; reading the store works until duet_logout. `reason`
-     * is the server's word: "kicked", or "policy" where another device has logged in. A session
-     * that was ended while the device was away shows as DUET_SIGNED_OUT: its token is refused. */
+     * is the server's word: "kicked", "policy" where another device has logged in, or "logged_out"
+     * where this one was removed. A session that was ended while the device was away shows as
+     * DUET_SIGNED_OUT: its token is refused. */
     void (*on_kicked)(void *user, const char *reason);
     /* `why` is DUET_OK unless the state is DUET_DISCONNECTED or DUET_SIGNED_OUT. */
     void (*on_connection)(void *user, enum duet_connection state, enum duet_error why);

@@ -149,9 +149,17 @@ def test_one_session_of_many_is_ended_by_the_policy(device, api, ann):
         sessions("many")
 
 
-def test_a_device_that_was_logged_out_elsewhere_logs_in_again(device, api, send, ann, bob):
+def test_a_device_that_is_logged_out_elsewhere_is_told(device, api, bob):
     phone = device(bob).wait_refreshed()
     assert api.delete(f"/v1/users/{bob}/devices/phone").status == 204
+    phone.wait_for("kicked", reason="logged_out")
+
+
+def test_a_device_that_the_server_has_forgotten_logs_in_again(device, db, send, ann, bob):
+    phone = device(bob).wait_refreshed()
+    db.execute(
+        "delete from duet.device using duet.app_user where user_no = owner and user_id = %s", (bob,)
+    )
     send(ann, bob, "one")
     phone.wait_told(ann, ["one"])
 
