@@ -150,7 +150,8 @@ class Device(threading.Thread):
         try:
             connection.request("GET", f"/v1/users/{self.user}/events?{query}", headers=headers)
             reply = connection.getresponse()
-            if reply.status == 503:
+            # 429: streams of servers that were killed count until their lease ends.
+            if reply.status in (429, 503):
                 raise Lost
             if reply.status != 200:
                 self.complain(f"the stream answers {reply.status}: {reply.read(500)}")
