@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 from support import ROOT
 
@@ -21,6 +22,14 @@ def children_of(parent):
         if int(words[1]) == parent:
             children.append(int(stat.parent.name))
     return children
+
+
+def has_place(pid):
+    """Whether a process is more than a zombie, which has no folder to be in."""
+    try:
+        return bool(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        return False
 
 
 class Cluster:
@@ -65,3 +74,6 @@ class Cluster:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        # On a busy machine they live on for a moment, in which `start` would find nothing to do.
+        while any(has_place(pid) for pid in [postmaster, *children]):
+            time.sleep(0.01)
