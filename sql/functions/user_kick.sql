@@ -3,7 +3,7 @@
 --
 -- outcome  ok | user_unknown | device_unknown (pointer /device)
 -- retry    safe: what has ended stays so
--- locks    the user's row where all sessions end; the mailbox; the devices' rows
+-- locks    the user's row; the mailbox; the devices' rows
 -- indexes  app_user_user_id_key, mailbox_head_pkey, device_pkey
 create or replace function duet.user_kick(
     p_user text,
@@ -23,7 +23,8 @@ declare
     v_now timestamptz;
     v_device text[];
 begin
-    select u.user_no into v_owner from app_user as u where u.user_id = p_user;
+    -- The row before the mailbox, as whoever else changes a user has it.
+    select u.user_no into v_owner from app_user as u where u.user_id = p_user for no key update;
     if not found or mailbox_lock(array[v_owner]) = 0 then
         outcome := 'user_unknown';
         return;

@@ -6,7 +6,7 @@
 --
 -- outcome  ok; problem, of an item: null | user_unknown | tags_full (the user would have more than 100)
 -- retry    safe
--- locks    the users' rows, in ascending order of user_no
+-- locks    the users' rows, in ascending order of user_id
 -- indexes  app_user_user_id_key, user_tag_pkey
 create or replace function duet.user_tag_change(p_changes json, p_now timestamptz default now())
 returns table (outcome text, "user" text, problem text)
@@ -22,7 +22,7 @@ begin
     perform
     from app_user as u
     where u.user_id = any (array(select c."user" from json_to_recordset(p_changes) as c("user" text)))
-    order by u.user_no
+    order by u.user_id
     for no key update;
 
     for v_item in

@@ -8,6 +8,7 @@ import pytest
 
 from support import text_message
 from support.client import Api
+from support.database import deadlocks
 
 CLIENTS = 8
 ROUNDS = int(os.environ.get("TEST_ROUNDS", "4"))
@@ -93,6 +94,47 @@ def test_friends_who_all_change_their_names_and_write_wait_for_each_other(pair, 
             (one,),
         ).fetchone()
         assert newest == (api.get(f"/v1/users/{one}").json["nick"],)
+
+
+def test_whatever_changes_users_takes_its_locks_in_one_order(pair, user, db):
+    """Calls for several users, and calls that lock both a user's row and the mailbox."""
+    users = [user() for _ in range(3)]
+    before = deadlocks(db)
+
+    def work(caller, number):
+        statuses = []
+        for call in range(CALLS):
+            one, other = random.sample(users, 2)
+            nick = f"{number}-{call}"
+            statuses.append(
+                random.choice(
+                    (
+                        lambda: caller.post(f"/v1/users/{one}/kick", {}),
+                        lambda: caller.put(f"/v1/users/{one}", {"nick": nick}),
+                        lambda: caller.patch(f"/v1/users/{one}", {"nick": nick}),
+                        lambda: caller.delete(f"/v1/users/{one}"),
+                        lambda: caller.post(
+                            "/v1/users",
+                            {"users": [{"id": one, "nick": nick}, {"id": other, "nick": nick}]},
+                        ),
+                        lambda: caller.post(
+                            "/v1/tags",
+                            {
+                                "changes": [
+                                    {"user": one, "add": ["x"], "remove": ["y"]},
+                                    {"user": other, "add": ["y"], "remove": ["x"]},
+                                ]
+                            },
+                        ),
+                    )
+                )().status
+            )
+        return statuses
+
+    told = [status for statuses in at_once(pair, work) for status in statuses]
+    assert set(told) <= {200, 201, 204, 404}
+    assert deadlocks(db) == before
+    assert_no_gaps(db, users)
 
 
 def test_users_who_are_deleted_and_made_again_leave_nothing_behind(pair, user, db):
