@@ -16,9 +16,13 @@ def fixture_hour(db):
 
 
 def next_of(db, hour):
-    return db.execute(
-        "select hour is not null, again from duet.archive_next(%s)", (hour + HOUR,)
-    ).fetchone()
+    """What the next step tells. The server looks for hours that are over, too; it is waited for."""
+    while True:
+        closed, again, waiting = db.execute(
+            "select hour is not null, again, waiting from duet.archive_next(%s)", (hour + HOUR,)
+        ).fetchone()
+        if waiting is not None:
+            return closed, again
 
 
 WAITS, AGAIN, CLOSED = (False, False), (False, True), (True, False)
