@@ -13,6 +13,9 @@ struct call {
 /* `select * from duet.<name>(p_<field> => $1, …)`, kept in the arena. */
 void call_make(const struct operation *operation, struct arena *arena, struct call *ret);
 
+/* What duet.caller_is_good is told: user, time of issue, device. */
+void call_bind_caller(const struct op *op, struct params *params);
+
 /* What the call is told: the caller, the fields of the input, and what the audit wants to know. */
 void call_bind(const struct op *op, struct params *params);
 

@@ -4,7 +4,8 @@
 -- An item that is refused leaves the others untouched. An item that was stored before is a replay: it
 -- answers with the first message and writes none. It is known again by sender, receiver and client_id for
 -- as long as the message is kept, and by caller and idempotency key for 24 hours; within one batch too. A
--- replay wins over a refusal: who was blocked meanwhile still learns what became of the first message.
+-- replay wins over a refusal: who was blocked meanwhile still learns what became of the first message. Only a
+-- token that is void learns nothing.
 --
 -- outcome  ok | sender_unknown | receiver_unknown | unauthenticated | blocked_by_recipient | not_friends |
 --          sender_muted | idempotency_key_reused; one row per item, in the order of the items
@@ -121,6 +122,7 @@ begin
                 p_sender, p_receiver, p_client_id, p_caller, p_idempotency_key, p_request_hash
             ) as t
         loop
+            continue when v_outcome[v_hit.item] = 'unauthenticated';
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
             v_twin[v_hit.item] := v_hit.twin;
@@ -194,7 +196,7 @@ begin
                 p_sender, p_receiver, p_caller, p_idempotency_key, p_request_hash, v_now
             ) as k
         loop
-            continue when v_by_key[v_hit.item];
+            continue when v_by_key[v_hit.item] or v_outcome[v_hit.item] = 'unauthenticated';
             v_special := true;
             v_outcome[v_hit.item] := v_hit.outcome;
             v_twin[v_hit.item] := null;
@@ -230,6 +232,7 @@ begin
             select r.*
             from message_replay(p_sender, p_receiver, p_client_id, v_retry_mark, v_now) as r
         loop
+            continue when v_outcome[v_hit.item] = 'unauthenticated';
             v_special := true;
             v_outcome[v_hit.item] := 'ok';
             v_twin[v_hit.item] := null;

@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(5);
+select plan(6);
 
 insert into duet.idempotency_key
 values ('backend', 'k1', 'message_send', '\x01', now(), 2, 20, 1, 10, now(), 7);
@@ -19,6 +19,12 @@ select is(pg_temp.replays(1, 'backend', '\x02'), '2 idempotency_key_reused 20 10
 select is(pg_temp.replays(3, 'backend', '\x01'), null, 'the same request is not found where a user has another number by now');
 select is(pg_temp.replays(1, 'other', '\x01'), null, 'another caller''s key is not found');
 select is(pg_temp.replays(1, 'backend', '\x01', now() + interval '24 hours'), null, 'nor one of 24 hours ago');
+
+insert into duet.request_key values ('backend', 'other', 'message_batch', '\x01', now(), '{}');
+select is(
+    (select outcome from duet.message_key_replay(array[1], array[2], array['backend'], array['other'], array['\x01'::bytea], now())),
+    'idempotency_key_reused', 'what another request has used is refused'
+);
 
 select * from finish();
 rollback;

@@ -202,12 +202,14 @@ struct user_kick {
     struct text user;
     struct text device;
     struct text platform;
+    struct text idempotency_key;
 };
 
 static const struct field user_kick_fields[] = {
     FIELD_USER(struct user_kick),
     FIELD_TEXT(struct user_kick, device, .min = 1, .max = DEVICE_ID_BYTES),
     FIELD_TEXT(struct user_kick, platform, .one_of = platforms),
+    FIELD_IDEMPOTENCY_KEY(struct user_kick),
     FIELD_END,
 };
 

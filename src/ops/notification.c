@@ -238,17 +238,22 @@ const struct operation notification_send = {
 
 struct notification_of {
     struct text notification;
+    struct text idempotency_key; /* of a change by POST alone */
 };
 
+#define FIELD_NOTIFICATION                                                                         \
+    FIELD_TEXT(                                                                                    \
+        struct notification_of, notification, .from = IN_PATH, .required = true, .min = 1,         \
+        .max = NOTIFICATION_ID_BYTES, .visible_ascii = true)
+
 static const struct field notification_of_fields[] = {
-    FIELD_TEXT(
-        struct notification_of,
-        notification,
-        .from = IN_PATH,
-        .required = true,
-        .min = 1,
-        .max = NOTIFICATION_ID_BYTES,
-        .visible_ascii = true),
+    FIELD_NOTIFICATION,
+    FIELD_END,
+};
+
+static const struct field notification_change_fields[] = {
+    FIELD_NOTIFICATION,
+    FIELD_IDEMPOTENCY_KEY(struct notification_of),
     FIELD_END,
 };
 
@@ -260,21 +265,21 @@ const struct operation notification_get = {
     .refuses = (const enum err_code[]){ERR_NOTIFICATION_UNKNOWN, ERR_NONE},
 };
 
-/* Repeating one of these changes nothing more. */
-#define NOTIFICATION_CHANGE(verb, ...)                                                             \
+/* To repeat the last of these changes nothing more; an earlier one may undo another's by then. */
+#define NOTIFICATION_CHANGE(verb, fields, ...)                                                     \
     const struct operation notification_##verb = {                                                 \
         .name = "notification_" #verb,                                                             \
         .lane = LANE_READER,                                                                       \
         .audit = true,                                                                             \
-        .in = FIELDS(notification_of_fields, struct notification_of),                              \
+        .in = FIELDS(fields, struct notification_of),                                              \
         .out = FIELDS(notification_fields, struct notification),                                   \
         .refuses = (const enum err_code[]){ERR_NOTIFICATION_UNKNOWN, __VA_ARGS__},                 \
     }
 
-NOTIFICATION_CHANGE(cancel, ERR_NOTIFICATION_FINISHED, ERR_NONE);
-NOTIFICATION_CHANGE(pause, ERR_NOTIFICATION_FINISHED, ERR_NONE);
-NOTIFICATION_CHANGE(resume, ERR_NOTIFICATION_FINISHED, ERR_NONE);
-NOTIFICATION_CHANGE(recall, ERR_NONE);
+NOTIFICATION_CHANGE(cancel, notification_of_fields, ERR_NOTIFICATION_FINISHED, ERR_NONE);
+NOTIFICATION_CHANGE(pause, notification_change_fields, ERR_NOTIFICATION_FINISHED, ERR_NONE);
+NOTIFICATION_CHANGE(resume, notification_change_fields, ERR_NOTIFICATION_FINISHED, ERR_NONE);
+NOTIFICATION_CHANGE(recall, notification_change_fields, ERR_NONE);
 
 /* ---- notification_list ---- */
 

@@ -477,6 +477,7 @@ static const struct fields tag_change_fields = FIELDS(tag_change_list, struct ta
 
 struct user_tag_change {
     struct list changes;
+    struct text idempotency_key;
 };
 
 static const struct field user_tag_change_fields[] = {
@@ -487,6 +488,7 @@ static const struct field user_tag_change_fields[] = {
         .min = 1,
         .max = TAGGED_MAX,
         .of = &tag_change_fields),
+    FIELD_IDEMPOTENCY_KEY(struct user_tag_change),
     FIELD_END,
 };
 

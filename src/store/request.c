@@ -12,9 +12,10 @@
 static const struct statement request_begin = {
     .name = "request_begin",
     .sql = "select outcome, reply from duet.request_begin("
-           "p_caller => $1, p_key => $2, p_operation => $3, p_request_hash => $4)",
-    .types = (const Oid[]){PG_TEXT, PG_TEXT, PG_TEXT, PG_BYTEA},
-    .n_types = 4,
+           "p_caller => $1, p_key => $2, p_operation => $3, p_request_hash => $4, "
+           "p_user => $5, p_issued_at => $6, p_device => $7)",
+    .types = (const Oid[]){PG_TEXT, PG_TEXT, PG_TEXT, PG_BYTEA, PG_TEXT, PG_TIMESTAMPTZ, PG_TEXT},
+    .n_types = 7,
 };
 
 static const struct statement request_end = {
@@ -59,6 +60,7 @@ static int begin(struct op *op, struct db_error *error)
     if (db_begin(op->db, error) != 0)
         return -1;
     bind_key(&params, op);
+    call_bind_caller(op, &params);
     db_result_auto *result = db_call(op->db, &request_begin, &params, error);
     if (!result)
         return -1;

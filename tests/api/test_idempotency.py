@@ -11,23 +11,17 @@ from support.contract import Contract
 from support.database import n_waiting, unchanged
 
 CONTRACT = Contract()
-# What only reads; what makes nothing but a token, which no database keeps; what says which state is
-# wanted, and finds it there the second time.
+# What only reads; what makes nothing but a token, which no database keeps.
 WITHOUT_KEY = {
     "friend_check",
     "block_check",
+    "presence_list",
+    "user_tag_query",
     "user_token_make",
-    "notification_pause",
-    "notification_resume",
-    "notification_recall",
-    "user_tag_change",  # a tag that is there, or is not, stays so
-    "user_tag_query",  # reads
-    "presence_list",  # reads
-    "user_kick",  # ends what is there, once
 }
 
 
-def test_every_post_that_makes_something_takes_a_key():
+def test_every_post_that_changes_something_takes_a_key():
     posts = {one.name: one for one in CONTRACT.operations.values() if one.method == "POST"}
     keyed = {
         name
@@ -67,8 +61,28 @@ def call_accept(ann, bob, carol):
     return f"/v1/users/{carol}/friend-requests/{ann}/accept", None
 
 
-CALLS = [call_users, call_batch, call_import, call_friends, call_request, call_accept]
-LOCKING_CALLS = [call for call in CALLS if call is not call_users]
+def call_kick(ann, bob, carol):
+    return f"/v1/users/{ann}/kick", {}
+
+
+def call_tags(ann, bob, carol):
+    return "/v1/tags", {"changes": [{"user": ann, "add": ["x"]}, {"user": bob, "remove": ["y"]}]}
+
+
+def call_send(ann, bob, carol):
+    return "/v1/messages", {"from": ann, "to": bob, "text": "hi"}
+
+
+# These wait where a mailbox is locked.
+LOCKING_CALLS = [
+    call_batch,
+    call_import,
+    call_friends,
+    call_request,
+    call_accept,
+    call_kick,
+]
+CALLS = [call_users, call_tags, *LOCKING_CALLS]
 each_call = pytest.mark.parametrize("call", CALLS, ids=lambda one: one.__name__)
 
 
@@ -93,13 +107,15 @@ def test_a_repeated_request_changes_nothing(api, db, world, call):
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-@each_call
-def test_a_key_belongs_to_one_request(api, db, world, call):
+@pytest.mark.parametrize("call", [call_send, *CALLS], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("other_call", [call_send, call_users], ids=lambda one: one.__name__)
+def test_a_key_belongs_to_one_request(api, db, world, call, other_call):
     path, body = call(*world)
     headers = {"Idempotency-Key": secrets.token_hex(8)}
     api.post(path, body, headers=headers)
+    path, body = other_call(*reversed(world))
     with unchanged(db):
-        other = api.post("/v1/users", {"users": [{"id": "another"}]}, headers=headers)
+        other = api.post(path, body, headers=headers)
     assert (other.status, other.code) == (422, "idempotency_key_reused")
 
 
@@ -148,10 +164,6 @@ def test_callers_do_not_share_keys(api, server, world):
         assert reply.headers["Idempotency-Replayed"] is None
 
 
-def call_send(ann, bob, carol):
-    return "/v1/messages", {"from": ann, "to": bob, "text": "hi"}
-
-
 @pytest.mark.parametrize("call", [call_send, call_batch])
 def test_a_user_and_a_service_of_one_name_do_not_share_keys(api, server, world, call):
     ann, _, _ = world
@@ -180,3 +192,15 @@ def test_a_rehearsal_keeps_no_key(api, world):
     real = api.post(path, body, headers=headers)
     assert real.headers["Idempotency-Replayed"] is None
     assert "message" in real.json["results"][0]
+
+
+@pytest.mark.parametrize("call", [call_send, call_batch])
+def test_a_token_that_is_void_learns_nothing_by_its_keys(api, world, call):
+    ann = api.as_user(world[0])
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    path, body = call(*world)
+    first = ann.post(path, body, headers=headers)
+    assert first.status in (200, 201), first
+    api.post(f"/v1/users/{world[0]}/kick", {})
+    for keys in (headers, {}):
+        assert ann.post(path, body, headers=keys).code == "unauthenticated"

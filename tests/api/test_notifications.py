@@ -265,6 +265,16 @@ def test_what_waits_stays_waiting_after_a_pause(api, ann, send):
     assert api.post(f"{path}/resume").json["state"] == "waiting"
 
 
+def test_a_pause_that_is_repeated_with_its_key_undoes_no_resume(api, ann, send):
+    made = send({"users": [ann]})
+    path, headers = f"{PATH}/{made['id']}", {"Idempotency-Key": f"pause-{made['id']}"}
+    first = api.post(f"{path}/pause", headers=headers)
+    api.post(f"{path}/resume")
+    again = api.post(f"{path}/pause", headers=headers)
+    assert (again.json, again.headers["Idempotency-Replayed"]) == (first.json, "true")
+    assert api.get(path).json["state"] == "waiting"
+
+
 def test_a_cancelled_job_delivers_no_more(api, user, send, server, finished):
     names = [user() for _ in range(4)]
     made = send({"users": names}, rate_per_second=1, send_at=None)
