@@ -7,10 +7,10 @@ delete from duet.audit_entry;
 -- Twelve entries, a minute apart, the newest an hour ago.
 select duet.audit_add(
     't-service-' || i % 2, 'k' || i % 3, '10.0.0.' || i % 4, 't_operation_' || i % 2, '/v1/x/' || i,
-    case when i % 3 = 0 then 't-ann' end, 't-request-' || i, case when i % 4 = 0 then 'user_unknown' else 'ok' end,
+    case when i % 3 = 0 then array['t-ann'] end, null, 't-request-' || i, case when i % 4 = 0 then 'user_unknown' else 'ok' end,
     now() - interval '1 hour' - make_interval(mins => i))
 from generate_series(1, 12) as i \g /dev/null
-select duet.audit_add(null, 'k', 'a', 'o', 'r', null, 'q', 'ok') \g /dev/null
+select duet.audit_add(null, 'k', 'a', 'o', 'r', null, null, 'q', 'ok') \g /dev/null
 
 -- The numbers of the entries on a page, as they come.
 create function pg_temp.page(
@@ -57,7 +57,7 @@ begin
         from duet.audit_list(null, null, null, null, null, null, null, null, null, null, v_cursor, p_limit) as l
         order by l.at, l.request_id limit 1;
         exit when v_cursor is null;
-        perform duet.audit_add('t-late', 'k', 'a', 'o', 'r', null, 'late', 'ok');
+        perform duet.audit_add('t-late', 'k', 'a', 'o', 'r', null, null, 'late', 'ok');
     end loop;
     return v_pages;
 end

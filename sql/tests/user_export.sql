@@ -20,8 +20,8 @@ update duet.contact set remark = 'Robert', friend = true, friend_since = now() w
 update duet.contact set remark = 'secret-name' where owner = :bob;
 select duet.mailbox_lock(array[:ann]::bigint[]) \g /dev/null
 select duet.entry_add(array[:ann]::bigint[], array[:bob]::bigint[], 21, now(), '{"x": 1}') \g /dev/null
-select duet.audit_add('t-service', 'secret-key', 'secret-address', 'user_put', '/v1/users/t-ann', 't-ann', 'q', 'ok') \g /dev/null
-select duet.audit_add('t-service', 'k', 'a', 'user_put', '/v1/users/t-bob', 't-bob', 'secret-request', 'ok') \g /dev/null
+select duet.audit_add('t-service', 'secret-key', 'secret-address', 'user_put', '/v1/users/t-ann', array['t-ann'], null, 'q', 'ok') \g /dev/null
+select duet.audit_add('t-service', 'k', 'a', 'user_put', '/v1/users/t-bob', array['t-bob'], null, 'secret-request', 'ok') \g /dev/null
 
 -- All lines, by calls of p_limit rows; after the first call something more happens.
 create function pg_temp.export(p_user text, p_limit bigint default 500, p_bytes bigint default 1000000, p_then text default '')
@@ -84,7 +84,7 @@ select is(max(calls), 32::bigint, 'a row a call, if it must be') from pg_temp.ex
 select is_empty(
     format($$select n, type, rest from pg_temp.export('t-ann', 2, 1000000,
         'select count(*) from pg_temp.send(array[%s]::bigint[], array[%s]::bigint[]);
-         select duet.audit_add(''t-service'', ''k'', ''a'', ''o'', ''r'', ''t-ann'', ''q'', ''ok'')')
+         select duet.audit_add(''t-service'', ''k'', ''a'', ''o'', ''r'', array[''t-ann''], null, ''q'', ''ok'')')
         except select n, type, rest from whole$$, :bob, :ann),
     'what comes meanwhile is not waited for');
 select throws_ok(

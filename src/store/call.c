@@ -127,8 +127,13 @@ static void add_call(struct making *m, const struct operation *operation)
 }
 
 /* What audit_add is told besides the outcome; bound by bind_audit in this order. */
-static const char *const audit_arguments[] = {"subject",  "key_id",       "address",   "operation",
-                                              "resource", "on_behalf_of", "request_id"};
+static const struct {
+    const char *name;
+    Oid type;
+} audit_arguments[] = {
+    {"subject", PG_TEXT},  {"key_id", PG_TEXT},      {"address", PG_TEXT}, {"operation", PG_TEXT},
+    {"resource", PG_TEXT}, {"users", PG_TEXT_ARRAY}, {"user_no", PG_INT8}, {"request_id", PG_TEXT},
+};
 #define AUDIT_ARGUMENTS (sizeof(audit_arguments) / sizeof(audit_arguments[0]))
 
 /* One statement, so one transaction and one way to the database and back. The call is in a CTE that
@@ -139,8 +144,8 @@ static void add_audited_call(struct making *m, const struct operation *operation
     add_call(m, operation);
     buf_text(m->sql, TEXT("), audited as materialized (select duet.audit_add("));
     for (size_t i = 0; i < AUDIT_ARGUMENTS; i++) {
-        m->types[m->n++] = PG_TEXT;
-        buf_printf(m->sql, "p_%s => $%d, ", audit_arguments[i], m->n);
+        m->types[m->n++] = audit_arguments[i].type;
+        buf_printf(m->sql, "p_%s => $%d, ", audit_arguments[i].name, m->n);
     }
     buf_text(
         m->sql, TEXT("p_outcome => (select outcome from called limit 1))) "
@@ -347,16 +352,49 @@ static void bind_fields(const struct binding *b, const struct fields *fields, co
             bind_field(b, field, (const char *)record + field->offset);
 }
 
-/* The user whom the call is about: the one of the path, or who is written in whose name. */
-static struct text on_behalf_of(const struct op *op)
-{
-    const struct field *field = field_named(&op->operation->in, "user");
+/* What tells the user whom a call, or an item of it, is about: the first of these that is there. */
+static const char *const about[] = {"user", "from", "id"};
+#define N_ABOUT (sizeof(about) / sizeof(about[0]))
 
-    if (!field)
-        field = field_named(&op->operation->in, "from");
-    return field && field->kind == FIELD_KIND_TEXT
-               ? *(const struct text *)(const void *)((const char *)op->in + field->offset)
-               : TEXT_ABSENT;
+static const struct field *field_about(const struct fields *fields)
+{
+    const struct field *field = NULL;
+
+    for (size_t i = 0; !field && i < N_ABOUT; i++)
+        field = field_named(fields, about[i]);
+    return field;
+}
+
+/* Of calls for several users. */
+static void bind_users_of_items(struct params *params, const struct op *op)
+{
+    const struct field *list = field_list(&op->operation->in);
+    const struct field *of_item = list ? field_about(list->of) : NULL;
+    const json_t *items = of_item ? json_object_get(op->body, list->name) : NULL;
+    size_t n = json_array_size(items);
+    struct text *users = arena_alloc(params->arena, n * sizeof(*users));
+
+    for (size_t i = 0; i < n; i++)
+        users[i] =
+            text_of(json_string_value(json_object_get(json_array_get(items, i), of_item->name)));
+    params_text_array(params, users, n, PG_TEXT);
+}
+
+/* On whose behalf a call is made: the user of its path or in whose name is written, or the sender
+ * of its message, or those whom its items are about. */
+static void bind_on_behalf_of(struct params *params, const struct op *op)
+{
+    const struct field *field = field_about(&op->operation->in);
+    const void *value = field ? (const char *)op->in + field->offset : NULL;
+
+    if (field && field->kind == FIELD_KIND_TEXT)
+        params_text_array(params, value, 1, PG_TEXT);
+    else
+        bind_users_of_items(params, op);
+    if (field && field->kind == FIELD_KIND_MESSAGE_ID)
+        params_i64(params, ((const struct message_id *)value)->sender);
+    else
+        params_null(params);
 }
 
 /* In the order of audit_arguments. A user's own token leaves no trace: its subject stays null. */
@@ -367,19 +405,24 @@ static void bind_audit(struct params *params, const struct op *op)
     params_text(params, op->address);
     params_text(params, text_of(op->operation->name));
     params_text(params, op->resource);
-    params_text(params, on_behalf_of(op));
+    bind_on_behalf_of(params, op);
     params_text(params, op->request_id);
+}
+
+void call_bind_caller(const struct op *op, struct params *params)
+{
+    bool revocable = caller_is_user(&op->caller) || op->caller.revocable;
+
+    params_text(params, revocable ? op->caller.subject : TEXT_ABSENT);
+    params_time(params, op->caller.issued_at_us);
+    params_text(params, op->caller.device);
 }
 
 void call_bind(const struct op *op, struct params *params)
 {
     const struct binding b = {params, op};
 
-    bool revocable = caller_is_user(&op->caller) || op->caller.revocable;
-
-    params_text(params, revocable ? op->caller.subject : TEXT_ABSENT);
-    params_time(params, op->caller.issued_at_us);
-    params_text(params, op->caller.device);
+    call_bind_caller(op, params);
     bind_fields(&b, &op->operation->in, op->in);
     if (op->operation->merge_patch)
         params_json(params, json_to_text(params->arena, op->body));

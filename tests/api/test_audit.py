@@ -38,6 +38,21 @@ def audit(api, **filters):
     return reply.json["items"]
 
 
+def users_of(values, body, sender):
+    """On whose behalf a request is made; of one about a message, its sender's."""
+    if "user" in values:
+        return [values["user"]]
+    if "id" in values:  # of a message
+        return [sender]
+    body = body if isinstance(body, dict) else {}
+    if "from" in body:
+        return [body["from"]]
+    items = [item for name in ("users", "changes", "messages") for item in body.get(name, [])]
+    objects = [item for item in items if isinstance(item, dict)]
+    named = {item.get("user") or item.get("from") or item["id"] for item in objects}
+    return sorted(named) or [None]
+
+
 @pytest.fixture(name="call")
 def fixture_call(api, ann, bob):
     """Calls an operation as the first example of the OpenAPI file does, about two users of its own."""
@@ -49,10 +64,7 @@ def fixture_call(api, ann, bob):
         headers["X-Request-Id"] = request_id
         target = target_of(operation, values)
         reply = api.request(operation.method, target, json=body, headers=headers, token=token)
-        on_behalf_of = values.get("user")
-        if on_behalf_of is None and isinstance(body, dict):
-            on_behalf_of = body.get("from")
-        return reply, target, on_behalf_of
+        return reply, target, users_of(values, body, sender=ann)
 
     return call
 
@@ -71,17 +83,18 @@ def expected(server_token_subject, operation, reply, target, on_behalf_of, reque
 
 
 @each_write
-def test_a_write_by_a_service_leaves_exactly_one_entry(api, server, call, audited, operation):
+def test_a_write_by_a_service_leaves_exactly_one_entry_for_each_user(api, server, call, audited, operation):
     subject, request_id = fresh("service"), fresh()
-    reply, target, on_behalf_of = call(operation, server.token(sub=subject), request_id)
+    reply, target, users = call(operation, server.token(sub=subject), request_id)
     items = audit(api, request_id=request_id)
     if operation.name not in audited:
         assert items == []
         return
+    items.sort(key=lambda one: one["on_behalf_of"] or "")
     assert [{name: one[name] for name in one if name != "at"} for one in items] == [
-        expected(subject, operation, reply, target, on_behalf_of, request_id)
+        expected(subject, operation, reply, target, user, request_id) for user in users
     ]
-    assert audit(api, subject=subject) == items
+    assert len(audit(api, subject=subject)) == len(items)
 
 
 @each_write
