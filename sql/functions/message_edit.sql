@@ -1,10 +1,13 @@
 -- duet.message_edit: give a message other elements or other custom data, in both mailboxes. What is null stays as
 -- it is; custom data of no bytes are removed. The devices of whoever still sees the message learn of it.
 --
--- outcome  ok | message_unknown | forbidden (p_as_user received it) | message_recalled | edit_too_late
+-- The policy that would refuse p_as_user a new message refuses the edit too: it says something new.
+--
+-- outcome  ok | message_unknown | forbidden (p_as_user received it) | message_recalled | edit_too_late |
+--          blocked_by_recipient | not_friends | sender_muted
 -- retry    safe: a message that is as it shall be is left alone
 -- locks    both mailboxes
--- indexes  those of message_lock and message_get
+-- indexes  those of message_lock, message_refusal and message_get
 create or replace function duet.message_edit(
     p_id_receiver bigint,
     p_id_receiver_seq bigint,
@@ -47,6 +50,13 @@ begin
     if v_lock.late then
         v.outcome := 'edit_too_late';
         return v;
+    end if;
+    if p_as_user is not null then
+        select r.outcome into v.outcome
+        from message_refusal(array[p_id_sender], array[p_id_receiver], array[16::bigint], v_lock.at) as r;
+        if found then
+            return v;
+        end if;
     end if;
 
     v_elements := coalesce(p_elements, v_lock.elements);

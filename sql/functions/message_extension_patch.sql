@@ -5,10 +5,13 @@
 -- what stands there then and, of one not written, `problem`. A write that changes anything raises the version of the
 -- message by one, whatever it writes.
 --
--- outcome  ok | message_unknown | message_recalled | not_extensible | extensions_full
+-- The policy that would refuse p_as_user a message to the other one refuses this too: it says something new.
+--
+-- outcome  ok | message_unknown | message_recalled | not_extensible | extensions_full | blocked_by_recipient |
+--          not_friends | sender_muted
 -- retry    not safe with versions: the second time they are not those that were seen
 -- locks    those of message_lock
--- indexes  those of message_lock; message_extension_pkey
+-- indexes  those of message_lock and message_refusal; message_extension_pkey
 create or replace function duet.message_extension_patch(
     p_id_receiver bigint,
     p_id_receiver_seq bigint,
@@ -27,6 +30,7 @@ as $$
 #variable_conflict use_column
 declare
     c_most_pairs constant integer := 300;
+    v_user bigint;
     v_lock record;
     v_item record;
     v_old jsonb;
@@ -42,9 +46,10 @@ begin
         p_id_receiver, p_id_receiver_seq, p_id_sender, p_id_sender_seq, p_id_sent_at, p_id_nonce, null, p_now
     );
     outcome := v_lock.outcome;
-    if outcome = 'ok' and p_as_user is not null and not exists (
-        select from app_user as u where u.user_id = p_as_user and u.user_no in (p_id_receiver, p_id_sender)
-    ) then
+    select u.user_no into v_user
+    from app_user as u
+    where u.user_id = p_as_user and u.user_no in (p_id_receiver, p_id_sender);
+    if outcome = 'ok' and p_as_user is not null and v_user is null then
         outcome := 'message_unknown';
     elsif outcome = 'ok' and v_lock.recalled then
         outcome := 'message_recalled';
@@ -54,6 +59,11 @@ begin
           and m.options & 64 <> 0
     ) then
         outcome := 'not_extensible';
+    elsif outcome = 'ok' and v_user is not null then
+        select coalesce(min(r.outcome), 'ok') into outcome
+        from message_refusal(
+            array[v_user], array[p_id_receiver + p_id_sender - v_user], array[16::bigint], v_lock.at
+        ) as r;
     end if;
     if outcome <> 'ok' then
         return next;

@@ -52,8 +52,8 @@ const struct operation message_edit = {
     .out = FIELDS(message_list_of_fields, struct message),
     .refuses =
         (const enum err_code[]){
-            ERR_MESSAGE_UNKNOWN, ERR_MESSAGE_RECALLED, ERR_EDIT_TOO_LATE, ERR_BODY_TOO_LARGE,
-            ERR_NONE},
+            ERR_MESSAGE_UNKNOWN, ERR_MESSAGE_RECALLED, ERR_EDIT_TOO_LATE, ERR_BLOCKED_BY_RECIPIENT,
+            ERR_NOT_FRIENDS, ERR_SENDER_MUTED, ERR_BODY_TOO_LARGE, ERR_NONE},
 };
 
 /* ---- message_recall ---- */

@@ -146,5 +146,5 @@ const struct operation message_extension_patch = {
     .refuses =
         (const enum err_code[]){
             ERR_MESSAGE_UNKNOWN, ERR_MESSAGE_RECALLED, ERR_NOT_EXTENSIBLE, ERR_EXTENSIONS_FULL,
-            ERR_NONE},
+            ERR_BLOCKED_BY_RECIPIENT, ERR_NOT_FRIENDS, ERR_SENDER_MUTED, ERR_NONE},
 };

@@ -34,7 +34,7 @@ def send(api, token, sender, receiver):
 
 
 def outcome(reply):
-    return reply.status, None if reply.status == 201 else reply.code
+    return reply.status, None if reply.status in (200, 201) else reply.code
 
 
 def set_messaging(api, value):
@@ -77,6 +77,26 @@ def test_the_policy_decides(api, ann, bob, messaging, relation, block, muted):
     for token in TOKENS:
         told = outcome(send(api, token, ann, bob))
         assert told == expected(messaging, relation, block, muted, token), token
+
+
+@pytest.mark.parametrize(
+    "relation, block, muted", itertools.product(RELATIONS, BLOCKS, (False, True))
+)
+def test_what_says_something_new_in_an_old_message_is_judged_as_a_message(
+    api, ann, bob, messaging, relation, block, muted
+):
+    message = text_message(ann, bob, options={"extensible": True})
+    path = f"/v1/messages/{api.post('/v1/messages', message).json['id']}"
+    relate(api, ann, bob, relation, block)
+    if muted:
+        mute(api, ann)
+    status, code = expected(messaging, relation, block, muted, "user")
+    for change in (
+        api.as_user(ann).patch(path, {"elements": [{"type": "text", "text": "new"}]}),
+        api.as_user(ann).patch(f"{path}/extensions", {"items": [{"key": "a", "value": "b"}]}),
+    ):
+        assert outcome(change) == (200 if status == 201 else status, code)
+    assert api.as_user(ann).delete(path).status == 200
 
 
 def mute(api, user, until="2999-01-01T00:00:00Z"):
