@@ -179,7 +179,16 @@ begin
                 m.seq::text, 'entry',
                 case when m.kind < 16 then json_build_object(
                     'seq', m.seq, 'kind', 'message', 'at', time_text(m.sent_at),
-                    'expires_at', time_text(m.expires_at)
+                    'expires_at', time_text(m.expires_at), 'client_id', m.client_id, 'push', coalesce(m.push, n.push)::json,
+                    'options', json_build_object(
+                        'sync_to_sender', m.options & 1 <> 0,
+                        'count_unread', m.options & 2 <> 0,
+                        'update_recents', m.options & 4 <> 0,
+                        'push', m.options & 8 <> 0,
+                        'enforce_policy', m.options & 16 <> 0,
+                        'imported', m.options & 32 <> 0,
+                        'extensible', m.options & 64 <> 0
+                    )
                 ) else json_build_object(
                     'seq', m.seq, 'kind', entry_kind(m.kind), 'at', time_text(m.sent_at),
                     'peer', p.user_id, 'details', m.details::json

@@ -63,6 +63,16 @@ def test_user_export_holds_messages_as_they_are_read(api, ann, bob):
     assert (contact["peer"], contact["friend"], contact["blocked"]) == (bob, False, False)
 
 
+def test_user_export_holds_how_a_message_was_sent(api, ann, bob):
+    body = text_message(ann, bob, client_id="c1", push={"title": "T"}, options={"push": False})
+    api.post("/v1/messages", body)
+    for user in (ann, bob):
+        (entry,) = of_type(export(api, user), "entry")
+        assert (entry["client_id"], entry["push"]) == ("c1", {"title": "T"})
+        set_ones = {name for name, value in entry["options"].items() if value}
+        assert set_ones == {"sync_to_sender", "count_unread", "update_recents"}
+
+
 def test_user_export_holds_all_that_a_user_owns(api, db, ann, bob):
     """Past the server: whatever writes these tables, they are exported."""
     numbers = dict(
