@@ -6,6 +6,7 @@ Run by `./dev bench reads`. The proportions count, not the figures.
 
 import argparse
 import contextlib
+import datetime
 import json
 import pathlib
 import statistics
@@ -65,10 +66,12 @@ end
 $$;
 """
 
-# What is asked of each user. A page in the middle is one behind the newest hundred thousand.
+# What is asked of each user; {middle} is a time within what there is of the last days.
 PATHS = {
     "newest messages with one peer": "/v1/users/reads-{user}/messages?peer=reads-{user}-peer0",
     "oldest messages with one peer": "/v1/users/reads-{user}/messages?peer=reads-{user}-peer0&order=oldest",
+    "messages with one peer before a day":
+        "/v1/users/reads-{user}/messages?peer=reads-{user}-peer0&until={middle}",
     "newest messages with all": "/v1/users/reads-{user}/messages",
     "recent contacts": "/v1/users/reads-{user}/conversations",
     "unread counts": "/v1/users/reads-{user}/unread",
@@ -117,6 +120,9 @@ def main():
     database = run.Database(arguments.cluster)
     make_data(database)
 
+    middle = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=3)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
     figures = {what: {user: [] for user in USERS} for what in PATHS}
     with tempfile.TemporaryDirectory(prefix="duet-bench.") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
@@ -126,7 +132,7 @@ def main():
         for _ in range(arguments.rounds):
             for what, path in PATHS.items():
                 for user in USERS:
-                    took = measure(tools, server, folder, path.format(user=user), arguments.seconds)
+                    took = measure(tools, server, folder, path.format(user=user, middle=middle), arguments.seconds)
                     figures[what][user].append(took)
 
     print(f"{'p50 in ms':36}" + "".join(f"{user:>10}" for user in USERS) + "  largest / small")
