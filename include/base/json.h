@@ -11,5 +11,8 @@
  * U+2028 and U+2029 are escaped, so that the text stays one line for every reader. */
 void json_write_text(struct buf *ret, struct text t);
 void json_write_i64(struct buf *ret, int64_t value);
-/* A tree of jansson's, compact; reals with 15 digits, which gives back what people wrote. */
+/* The shortest number that reads back as the same; with a '.' or an 'e', so that it stays a real.
+ * `value` is finite. */
+void json_write_real(struct buf *ret, double value);
+/* A tree of jansson's, compact. */
 void json_write_tree(struct buf *ret, const json_t *json);

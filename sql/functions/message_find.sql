@@ -2,8 +2,9 @@
 -- one from p_user goes before one to p_user. It is shown as message_get shows
 -- it to p_as_user.
 --
--- The client_id holds MsgSeq and MsgRandom; where a pair of numbers came again within the time that tells repeats,
--- the second of sending too, which the sender took from its own clock, perhaps a second before.
+-- The client_id holds MsgSeq and MsgRandom; of what was imported the time, too; and where a pair of numbers came again
+-- after the 120 seconds that tell repeats, in which span of so many it was sent, by the sender's own clock, which may be
+-- a little behind.
 --
 -- outcome  ok | message_unknown (also when one of the users is not there, or p_key is no key)
 -- retry    safe: reads only
@@ -52,7 +53,7 @@ begin
     cross join lateral (
         select m.*
         from unnest(array[
-            v_pair, v_pair || '_' || v_part[3], v_pair || '_' || (v_part[3]::bigint - 1)
+            v_pair, p_key, v_pair || '_' || v_part[3]::bigint / 120, v_pair || '_' || v_part[3]::bigint / 120 - 1
         ]) as t(client_id)
         join message_entry as m
             on retry_mark(m.owner, m.client_id) = retry_mark(d.receiver, t.client_id)

@@ -9,7 +9,7 @@ struct text digest_of_request(struct text resource, const json_t *body, struct a
     unsigned char *digest = arena_alloc(arena, EVP_MAX_MD_SIZE);
     unsigned length = 0;
     char *json =
-        body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15)) : NULL;
+        body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
 
     EVP_DigestInit_ex(context, EVP_sha256(), NULL);

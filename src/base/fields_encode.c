@@ -68,7 +68,7 @@ static void write_value(struct buf *ret, const struct field *field, const void *
             json_write_i64(ret, number);
         return;
     case FIELD_KIND_REAL:
-        buf_printf(ret, "%.15g", *(const double *)value);
+        json_write_real(ret, *(const double *)value);
         return;
     case FIELD_KIND_TIME:
         write_time(ret, *(const int64_t *)value);

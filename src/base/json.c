@@ -1,5 +1,10 @@
 #include "base/json.h"
 
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* How many bytes at p stand for themselves within a string. 0xC2 begins the controls above U+007F
  * and 0xE2 the separators. */
 static size_t plain_run(const unsigned char *p, size_t len)
@@ -70,17 +75,18 @@ void json_write_i64(struct buf *ret, int64_t value)
     buf_add(ret, p, (size_t)(digits + sizeof(digits) - p));
 }
 
-static int add_to_buf(const char *bytes, size_t size, void *buf)
+void json_write_real(struct buf *ret, double value)
 {
-    buf_add(buf, bytes, size);
-    return 0;
-}
+    char digits[32];
 
-/* Reals alone are jansson's to write: shortest spelling and decimal point are not trivial. */
-static void write_real(struct buf *ret, const json_t *json)
-{
-    if (json_dump_callback(json, add_to_buf, ret, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
-        ret->failed = true;
+    for (int precision = DBL_DIG; precision <= DBL_DECIMAL_DIG; precision++) {
+        snprintf(digits, sizeof(digits), "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    buf_text(ret, text_of(digits));
+    if (!strpbrk(digits, ".e"))
+        buf_text(ret, TEXT(".0"));
 }
 
 static void write_object(struct buf *ret, const json_t *json)
@@ -126,7 +132,7 @@ void json_write_tree(struct buf *ret, const json_t *json)
         json_write_i64(ret, json_integer_value(json));
         return;
     case JSON_REAL:
-        write_real(ret, json);
+        json_write_real(ret, json_real_value(json));
         return;
     case JSON_TRUE:
     case JSON_FALSE:

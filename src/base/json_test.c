@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <stdlib.h>
+
 #include "base/testing.h"
 
 static void a_tree_is_written_as_it_was_read(void **state)
@@ -20,6 +22,21 @@ static void a_tree_is_written_as_it_was_read(void **state)
         json_write_tree(&written, read);
         json_auto_t *again = json_loadb(written.ptr, written.len, JSON_DECODE_ANY, NULL);
         assert_true(json_equal(read, again));
+    }
+}
+
+static void a_real_is_as_short_as_it_may_be_and_stays_one(void **state)
+{
+    static const char *const numbers[] = {
+        "0.1",  "54.3233", "29.340656774469956", "116.77497920478824", "1e+300", "-1.5e-07",
+        "30.0", "-0.0",    "0.30000000000000004"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        buf_auto written = BUF(64);
+        json_write_real(&written, strtod(numbers[i], NULL));
+        buf_char(&written, '\0');
+        assert_string_equal(written.ptr, numbers[i]);
     }
 }
 
@@ -52,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tree_is_written_as_it_was_read),
+        cmocka_unit_test(a_real_is_as_short_as_it_may_be_and_stays_one),
         cmocka_unit_test(what_it_writes_is_one_line_without_blanks),
         cmocka_unit_test(what_is_too_long_fails),
     };

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "store/rows.h"
 #include "store/store.h"
 
@@ -262,14 +263,17 @@ static void bind_message_id(struct params *params, const struct message_id *id)
     params_i64(params, id->nonce);
 }
 
+/* Of a body of 1 MiB, each byte of which may need six to be written. */
+#define JSON_BYTES_MAX (8u << 20)
+
 static struct text json_to_text(struct arena *arena, json_t *json)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    buf_auto text = BUF(JSON_BYTES_MAX);
 
-    if (!text)
+    if (!json)
         return TEXT_ABSENT;
-    arena_defer(arena, free, text);
-    return text_of(text);
+    json_write_tree(&text, json);
+    return arena_text(arena, buf_as_text(&text));
 }
 
 struct binding {

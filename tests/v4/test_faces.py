@@ -109,6 +109,55 @@ def test_what_is_sent_again_is_one_message_if_it_says_the_same(v4, pair):
         "Tea at four?", "No, at five"]
 
 
+def text_message(text):
+    return [{"MsgType": "TIMTextElem", "MsgContent": {"Text": text}}]
+
+
+def location(latitude):
+    content = {"Desc": "x", "Latitude": latitude, "Longitude": 116.77497920478824}
+    return [{"MsgType": "TIMLocationElem", "MsgContent": content}]
+
+
+def test_whatever_says_something_else_with_the_same_numbers_is_kept(v4, pair):
+    texts = ["x", "y", "z", "w", "y", "x"]
+    sent = [v4.ok("openim/sendmsg", message(*pair, MsgSeq=1, body=text_message(text))) for text in texts]
+    assert len({one["MsgKey"] for one in sent}) == 4
+    assert (sent[4]["MsgId"], sent[5]["MsgId"]) == (sent[1]["MsgId"], sent[0]["MsgId"])
+    keys, page = [], {"LastMsgKey": "", "LastMsgTime": int(time.time()) + 5, "Complete": 0}
+    while not page["Complete"]:
+        page = history(v4, pair, MaxCnt=1, MaxTime=page["LastMsgTime"], LastMsgKey=page["LastMsgKey"])
+        keys += [one["MsgKey"] for one in page["MsgList"]]
+    assert keys == [one["MsgKey"] for one in sent[3::-1]]
+
+
+@pytest.mark.parametrize("latitude", [29.340656774469956, 30.0, 30, -0.1234567890123456])
+def test_a_place_is_kept_as_it_was_sent_and_known_again(v4, pair, latitude):
+    sent = [v4.ok("openim/sendmsg", message(*pair, body=location(latitude)))["MsgId"] for _ in range(2)]
+    assert sent[0] == sent[1]
+    assert history(v4, pair)["MsgList"][0]["MsgBody"] == location(latitude)
+
+
+def test_numbers_that_come_again_later_name_a_message_of_their_own(v4, db, pair):
+    """Its repeats are known, too, and the key that they make finds it."""
+    first = v4.ok("openim/sendmsg", message(*pair, MsgSeq=1))
+    db.execute(
+        "update duet.mailbox set sent_at = sent_at - interval '121 seconds' where nonce in"
+        " (select nonce from duet.mailbox order by sent_at desc limit 1)"
+    )
+    second, again = [v4.ok("openim/sendmsg", message(*pair, MsgSeq=1)) for _ in range(2)]
+    assert second["MsgId"] == again["MsgId"] != first["MsgId"]
+    assert second["MsgKey"] == f"1_1_{second['MsgTime']}"
+    withdrawn = {"From_Account": pair[0], "To_Account": pair[1], "MsgKey": second["MsgKey"]}
+    v4.ok("openim/admin_msgwithdraw", withdrawn)
+
+
+def test_what_was_changed_since_is_still_the_same_message(v4, pair):
+    first = v4.ok("openim/sendmsg", message(*pair, MsgSeq=1))
+    change = {"From_Account": pair[0], "To_Account": pair[1], "MsgKey": first["MsgKey"]}
+    v4.ok("openim/modify_c2c_msg", {**change, "MsgBody": text_message("At five")})
+    assert v4.ok("openim/sendmsg", message(*pair, MsgSeq=1))["MsgId"] == first["MsgId"]
+
+
 def test_a_request_without_a_sequence_is_known_again(v4, pair):
     first = v4.ok("openim/sendmsg", message(*pair))
     assert v4.ok("openim/sendmsg", message(*pair))["MsgId"] == first["MsgId"]

@@ -1,5 +1,6 @@
 """Every published vector, against the server: what its `given` says is set up, and the answer is held to
-its types and values. Wording is never compared."""
+its types and values. Wording is never compared. Those of webhooks are not among them: the server makes no
+calls to the app's own server, as docs/migrating.md says."""
 
 import json
 import pathlib

@@ -68,12 +68,23 @@ static const struct v4_field batchsendmsg_out[] = {
     V4_LAST,
 };
 
+/* By which client_id a message is sent. MsgSeq and MsgRandom tell repeats, but within
+ * REPEAT_SECONDS and of the same content alone. Where they were used for another message they take
+ * something more, which a repeat finds again; one after the other is tried. */
+enum naming {
+    BY_NUMBERS,
+    BY_NUMBERS_AND_TIME, /* the numbers were used before REPEAT_SECONDS */
+    BY_CONTENT,          /* a MsgRandom of its own: they were used just now, for other content */
+    BY_CONTENT_AND_TIME,
+    NAMINGS,
+};
+
 struct sending {
     struct message_key key;
-    json_t *body; /* of /v1; a reference of its own */
-    json_t *receivers;
+    json_t *body;           /* of /v1; a reference of its own */
+    json_t *again[NAMINGS]; /* of a batch: to whom it is still to be sent, by what */
     json_t *errors;
-    bool resent;
+    enum naming naming;
     size_t n_sent;
 };
 
@@ -82,8 +93,9 @@ static void release_sending(void *sending)
     struct sending *s = sending;
 
     json_decref(s->body);
-    json_decref(s->receivers);
     json_decref(s->errors);
+    for (size_t i = 0; i < NAMINGS; i++)
+        json_decref(s->again[i]);
 }
 
 static bool has_control(const struct v4_call *c, const char *wanted)
@@ -120,26 +132,28 @@ static json_t *sender_in(const struct v4_call *c)
     return v4_json_text(text_present(from) ? from : c->op->caller.subject);
 }
 
-/* Of a client that has chosen none: the same for the same content, so that a request that is
- * repeated is known again. */
-static int64_t seq_of(const struct v4_call *c, const json_t *elements)
+/* The same for the same content, so that a request that is repeated is known again. */
+static int64_t number_of(const json_t *content, const json_t *more)
 {
     buf_auto text = BUF(BODY_BYTES);
 
-    json_write_tree(&text, elements);
-    json_write_tree(&text, v4_get(c, "To_Account"));
+    json_write_tree(&text, content);
+    json_write_tree(&text, more);
     return (int64_t)(crc32(0, (const Bytef *)text.ptr, (uInt)text.len) & INT32_MAX);
 }
 
-static void set_client_id(struct v4_call *c, const struct sending *s)
+static void name_message(struct v4_call *c, struct sending *s, enum naming naming)
 {
-    struct message_key key = s->key;
+    bool by_time = naming == BY_NUMBERS_AND_TIME || naming == BY_CONTENT_AND_TIME;
+    int64_t span = clock_now_us() / USEC_PER_SEC / REPEAT_SECONDS;
 
-    key.time_s = clock_now_us() / USEC_PER_SEC;
-    struct text id = message_key_text(&key, c->op->arena);
-    if (!s->resent) /* what repeats it comes at another time */
-        id.len = (size_t)((const char *)memrchr(id.ptr, '_', id.len) - id.ptr);
-    json_object_set_new(s->body, "client_id", v4_json_text(id));
+    s->naming = naming;
+    if (naming == BY_CONTENT)
+        s->key.random = number_of(json_object_get(s->body, "elements"), v4_get(c, "MsgRandom"));
+    json_object_set_new(
+        s->body, "client_id",
+        by_time ? json_sprintf("%" PRId64 "_%" PRId64 "_%" PRId64, s->key.seq, s->key.random, span)
+                : json_sprintf("%" PRId64 "_%" PRId64, s->key.seq, s->key.random));
 }
 
 /* What sendmsg and batchsendmsg have in common; NULL when it failed. */
@@ -155,14 +169,15 @@ static struct sending *begin_sending(struct v4_call *c)
         json_decref(push);
         return NULL;
     }
-    s->key.seq = v4_get(c, "MsgSeq") ? v4_int(c, "MsgSeq", 0) : seq_of(c, elements);
+    s->key.seq =
+        v4_get(c, "MsgSeq") ? v4_int(c, "MsgSeq", 0) : number_of(elements, v4_get(c, "To_Account"));
     s->key.random = v4_int(c, "MsgRandom", 0);
     s->body = json_pack(
         "{s:o, s:o, s:o, s:o, s:o*}", "from", sender_in(c), "elements", elements, "custom_data",
         v4_json_text(data), "options", options_in(c), "push", push);
     s->errors = json_array();
     arena_defer(c->op->arena, release_sending, s);
-    set_client_id(c, s);
+    name_message(c, s, BY_NUMBERS);
     return s;
 }
 
@@ -171,11 +186,21 @@ static struct v4_ask ask_of(const struct sending *s)
     return (struct v4_ask){.body = json_copy(s->body), .takes_errors = true};
 }
 
-/* The numbers were used before: within the time it is the same message, if it says the same. */
-static bool is_other(const struct sending *s, const json_t *elements, int64_t sent_at_us)
+/* A message of this name was there: the name to try next, or NAMINGS where it is the same one. What
+ * one that was edited has said is not known any more: it is taken for the same. */
+static enum naming next_naming(const struct sending *s, const json_t *stored, int64_t sent_at_us)
 {
-    return clock_now_us() - sent_at_us > REPEAT_SECONDS * USEC_PER_SEC ||
-           !json_equal(elements, json_object_get(s->body, "elements"));
+    bool old = clock_now_us() - sent_at_us > REPEAT_SECONDS * USEC_PER_SEC;
+    bool edited = json_is_string(json_object_get(stored, "edited_at"));
+    bool says_other =
+        !edited &&
+        !json_equal(json_object_get(stored, "elements"), json_object_get(s->body, "elements"));
+
+    if (s->naming == BY_NUMBERS && old)
+        return BY_NUMBERS_AND_TIME;
+    if (s->naming < BY_CONTENT && says_other)
+        return BY_CONTENT;
+    return s->naming == BY_CONTENT && old ? BY_CONTENT_AND_TIME : NAMINGS;
 }
 
 static void answer_sent(struct v4_call *c, struct sending *s, int64_t sent_at_us, struct text id)
@@ -215,15 +240,12 @@ static void take_sent(struct v4_call *c)
         return;
     }
     int64_t sent_at_us = *(const int64_t *)v4_out(c, "sent_at");
-    if (c->step.replayed && !s->resent) {
-        const json_t *stored = json_object_get(v4_reply(c), "elements");
-        s->resent = true;
-        if (is_other(s, stored, sent_at_us)) {
-            set_client_id(c, s);
-            const struct v4_ask ask = ask_of(s);
-            v4_ask(c, &message_send, &ask, take_sent);
-            return;
-        }
+    enum naming next = c->step.replayed ? next_naming(s, v4_reply(c), sent_at_us) : NAMINGS;
+    if (next != NAMINGS) {
+        name_message(c, s, next);
+        const struct v4_ask ask = ask_of(s);
+        v4_ask(c, &message_send, &ask, take_sent);
+        return;
     }
     answer_sent(c, s, sent_at_us, message_id_to_text(v4_out(c, "id"), buffer));
 }
@@ -258,7 +280,7 @@ static void fail_receiver(struct sending *s, const json_t *to)
     json_array_append_new(s->errors, json_pack("{s:O, s:i}", "To_Account", to, "ErrorCode", 70107));
 }
 
-static void take_receiver(struct v4_call *c, struct sending *s, const json_t *result, json_t *again)
+static void take_receiver(struct v4_call *c, struct sending *s, const json_t *result)
 {
     const json_t *message = json_object_get(result, "message");
     json_t *to = json_object_get(result, "to");
@@ -270,8 +292,11 @@ static void take_receiver(struct v4_call *c, struct sending *s, const json_t *re
     }
     clock_from_text(v4_text_in(message, "sent_at"), &sent_at_us);
     bool replayed = json_integer_value(json_object_get(result, "status")) == 200;
-    if (replayed && !s->resent && is_other(s, json_object_get(message, "elements"), sent_at_us)) {
-        json_array_append(again, to);
+    enum naming next = replayed ? next_naming(s, message, sent_at_us) : NAMINGS;
+    if (next != NAMINGS) {
+        if (!s->again[next])
+            s->again[next] = json_array();
+        json_array_append(s->again[next], to);
         return;
     }
     s->n_sent++;
@@ -288,17 +313,17 @@ static void take_batch(struct v4_call *c)
         fail_sending(c);
         return;
     }
-    json_t *again = json_array();
     json_array_foreach(json_object_get(v4_reply(c), "results"), i, result)
-        take_receiver(c, s, result, again);
-    s->resent = true;
-    if (json_array_size(again) == 0) {
-        json_decref(again);
+        take_receiver(c, s, result);
+    enum naming next = s->naming;
+    while (++next < NAMINGS && !s->again[next])
+        ;
+    if (next == NAMINGS) {
         finish_batch(c, s);
         return;
     }
-    json_object_set_new(s->body, "to", again);
-    set_client_id(c, s);
+    json_object_set(s->body, "to", s->again[next]);
+    name_message(c, s, next);
     const struct v4_ask ask = ask_of(s);
     v4_ask(c, &message_batch, &ask, take_batch);
 }
@@ -870,8 +895,10 @@ static void last_key_found(struct v4_call *c)
 
     if (c->step_err.code == ERR_NONE)
         ask_roaming(c, found_id(c), until_s);
-    else
+    else if (c->step_err.code == ERR_MESSAGE_UNKNOWN)
         ask_roaming(c, TEXT_ABSENT, until_s);
+    else
+        v4_fail_step(c);
 }
 
 static void admin_getroammsg(struct v4_call *c)
