@@ -374,7 +374,12 @@ static void bind_users_of_items(struct params *params, const struct op *op)
 {
     const struct field *list = field_list(&op->operation->in);
     const struct field *of_item = list ? field_about(list->of) : NULL;
-    const json_t *items = of_item ? json_object_get(op->body, list->name) : NULL;
+
+    if (!of_item) {
+        params_text_array(params, NULL, 0, PG_TEXT);
+        return;
+    }
+    const json_t *items = json_object_get(op->body, list->name);
     size_t n = json_array_size(items);
     struct text *users = arena_alloc(params->arena, n * sizeof(*users));
 
