@@ -8,8 +8,7 @@
 --
 -- outcome  ok; of an item: invalid_request (the birthday is no day)
 -- retry    safe, as user_put is
--- locks    the rows of the users who are there, in ascending order of id; those of user_store for the others;
---          then rows of profile_change, in ascending order
+-- locks    those of user_store, in ascending order of id; then rows of profile_change, in ascending order
 -- indexes  app_user_user_id_key, profile_change_pkey, those of user_store
 create or replace function duet.user_import(p_users json)
 returns table (outcome text, id text, status integer, code text)
@@ -24,12 +23,7 @@ declare
     v_code text[];
     v_changed bigint[];
 begin
-    perform
-    from app_user as u
-    where u.user_id = any (array(select i.id from json_to_recordset(p_users) as i(id text)))
-    order by u.user_id
-    for update;
-
+    -- In order of id, those who are there and those who are made: none waits for one whom another has passed.
     for v_item in
         select i.*
         from rows from (

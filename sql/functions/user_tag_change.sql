@@ -6,7 +6,7 @@
 --
 -- outcome  ok; problem, of an item: null | user_unknown | tags_full (the user would have more than 100)
 -- retry    safe
--- locks    the users' rows, in ascending order of user_id
+-- locks    the users' rows, in ascending order of user_id; a user made after that is not there yet
 -- indexes  app_user_user_id_key, user_tag_pkey
 create or replace function duet.user_tag_change(p_changes json, p_now timestamptz default now())
 returns table (outcome text, "user" text, problem text)
@@ -15,22 +15,25 @@ as $$
 #variable_conflict use_column
 declare
     v_item record;
+    v_locked bigint[];
     v_gone text[];
     v_n bigint;
 begin
     outcome := 'ok';
-    perform
-    from app_user as u
-    where u.user_id = any (array(select c."user" from json_to_recordset(p_changes) as c("user" text)))
-    order by u.user_id
-    for no key update;
+    v_locked := array(
+        select u.user_no
+        from app_user as u
+        where u.user_id = any (array(select c."user" from json_to_recordset(p_changes) as c("user" text)))
+        order by u.user_id
+        for no key update
+    );
 
     for v_item in
         select i."user" as user_id, u.user_no, i.remove, i.remove_prefixes, coalesce(i.add, '{}') as new
         from rows from (
             json_to_recordset(p_changes) as ("user" text, remove text[], remove_prefixes text[], add text[])
         ) with ordinality as i("user", remove, remove_prefixes, add, place)
-        left join app_user as u on u.user_id = i."user"
+        left join app_user as u on u.user_id = i."user" and u.user_no = any (v_locked)
         order by i.place
     loop
         "user" := v_item.user_id;

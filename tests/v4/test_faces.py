@@ -141,8 +141,9 @@ def test_numbers_that_come_again_later_name_a_message_of_their_own(v4, db, pair)
     """Its repeats are known, too, and the key that they make finds it."""
     first = v4.ok("openim/sendmsg", message(*pair, MsgSeq=1))
     db.execute(
-        "update duet.mailbox set sent_at = sent_at - interval '121 seconds' where nonce in"
-        " (select nonce from duet.mailbox order by sent_at desc limit 1)"
+        "update duet.mailbox set sent_at = sent_at - interval '121 seconds'"
+        " where owner in (select user_no from duet.app_user where user_id = any (%s))",
+        (list(pair),),
     )
     second, again = [v4.ok("openim/sendmsg", message(*pair, MsgSeq=1)) for _ in range(2)]
     assert second["MsgId"] == again["MsgId"] != first["MsgId"]
