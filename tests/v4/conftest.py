@@ -100,6 +100,16 @@ def api(v4_server, contract):
 
 
 @pytest.fixture
+def pair(api):
+    """Two users about whom nothing is known yet."""
+    names = ("eve", "finn")
+    for name in names:
+        api.delete(f"/v1/users/{name}")
+        assert api.put(f"/v1/users/{name}", {}).status == 201
+    return names
+
+
+@pytest.fixture
 def world(v4, api, v4_of, start_server, v4_settings, db, request):
     import test_vectors  # pylint: disable=import-outside-toplevel
 

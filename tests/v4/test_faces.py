@@ -21,15 +21,6 @@ def elements(kind):
 TEXT = [{"MsgType": "TIMTextElem", "MsgContent": {"Text": "Tea at four?"}}]
 
 
-@pytest.fixture(name="pair")
-def fixture_pair(api):
-    names = ("eve", "finn")
-    for name in names:
-        api.delete(f"/v1/users/{name}")
-        assert api.put(f"/v1/users/{name}", {}).status == 201
-    return names
-
-
 def message(sender, receiver, random=1, body=None, **more):
     return {"From_Account": sender, "To_Account": receiver, "MsgRandom": random, "MsgBody": body or TEXT, **more}
 
@@ -229,46 +220,6 @@ def test_profiles_and_relations_are_one(v4, api, pair):
     v4.ok("sns/black_list_add", {"From_Account": pair[0], "To_Account": [pair[1]]})
     assert api.get(f"/v1/users/{pair[1]}/friends/{pair[0]}").status == 404
     assert api.get(f"/v1/users/{pair[0]}/blocks/{pair[1]}").status == 200
-
-
-def test_who_may_ask_nobody_does_not_ask(v4, api, pair):
-    item = {"To_Account": pair[1], "AddSource": "AddSource_Type_Web"}
-    add = {"From_Account": pair[0], "AddFriendItem": [item]}
-    v4.ok("profile/portrait_set", {"From_Account": pair[0], "ProfileItem": [
-        {"Tag": "Tag_Profile_IM_AdminForbidType", "Value": "AdminForbid_Type_SendOut"}]})
-    for kind in ("Add_Type_Both", "Add_Type_Single"):
-        assert [one["ResultCode"] for one in v4.ok("sns/friend_add", {**add, "AddType": kind})["ResultItem"]] == [30009]
-    own = api.as_user(pair[0])
-    assert own.post(f"/v1/users/{pair[0]}/friend-requests", {"to": pair[1]}).code == "forbidden"
-    assert own.put(f"/v1/users/{pair[0]}/friends/{pair[1]}", {}).code == "forbidden"
-    assert own.patch(f"/v1/users/{pair[0]}", {"custom": None}).pointers == ["/custom/im_admin_forbid_type"]
-    assert v4.ok("sns/friend_add", {**add, "ForceAddFlags": 1})["ResultItem"][0]["ResultCode"] == 0
-
-
-def befriend_many(api, db, name, n):
-    peers = [f"friend-{i}" for i in range(n)]
-    for i in range(0, n, 100):
-        assert api.post("/v1/users", {"users": [{"id": peer} for peer in peers[i:i + 100]]}).status == 200
-    db.execute("select duet.friend_import(%s, %s)", [name, json.dumps([{"peer": peer} for peer in peers])])
-    return peers
-
-
-@pytest.mark.parametrize("kind, left", [("Delete_Type_Single", "incoming"), ("Delete_Type_Both", "none"), (None, "incoming")])
-def test_all_friends_go_however_many_there_are(v4, api, db, pair, kind, left):
-    peers = befriend_many(api, db, pair[0], 450)
-    v4.ok("sns/friend_delete_all", {"From_Account": pair[0], **({"DeleteType": kind} if kind else {})})
-    assert v4.ok("sns/friend_get", {"From_Account": pair[0], "StartIndex": 0})["FriendNum"] == 0
-    checked = api.post(f"/v1/users/{pair[0]}/friends/check", {"peers": peers}).json["items"]
-    assert {one["relation"] for one in checked} == {left}
-
-
-def test_friends_of_whom_the_most_is_said_are_all_told(v4, api, db, pair):
-    befriend_many(api, db, pair[0], 200)
-    db.execute(
-        "update duet.contact as c set custom = (select jsonb_object_agg('n' || i, repeat('x', 1024)) from generate_series(1, 64) as i)"
-        " from duet.app_user as u where u.user_id = %s and c.owner = u.user_no", [pair[0]])
-    page = v4.ok("sns/friend_get", {"From_Account": pair[0], "StartIndex": 0})
-    assert (page["FriendNum"], len(page["UserDataItem"]), page["NextStartIndex"]) == (200, 100, 100)
 
 
 def test_all_is_in_the_audit_under_the_administrator(v4, api, pair):

@@ -56,7 +56,7 @@ int64_t sns_sequence(const json_t *json);
 
 /* What c->state must begin with while groups are made. */
 struct sns_naming {
-    json_t *full; /* takes the names for which there is no room */
+    json_t *refused; /* takes the names that could not be made, with the number of why */
     v4_next *done;
 };
 
@@ -64,10 +64,13 @@ struct sns_naming {
 void sns_ask_group(struct v4_call *c, const json_t *item, struct v4_ask *ret);
 /* Makes the groups that are not there yet. */
 void sns_make_groups(struct v4_call *c, json_t *takes_names);
-/* A name, or an array of them, as a new array. */
+/* A name, or an array of them, as a new array; empty ones are none. */
 json_t *sns_names(const json_t *value);
 /* The names in an item's GroupName. */
 json_t *sns_group_of(const json_t *item);
 /* The names in all items, each once, as a new array; names_in returns one of its own. */
 json_t *sns_all_names(const json_t *items, json_t *(*names_in)(const json_t *item));
-bool sns_names_full(const json_t *full, json_t *takes_names);
+/* A name or an array of them each, or NULL: each name of both once, as a new array. */
+json_t *sns_joined(const json_t *names, const json_t *more);
+/* Why the first of them that could not be made was refused; 0: all are there. */
+int sns_names_number(const json_t *refused, json_t *takes_names);

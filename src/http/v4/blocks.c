@@ -4,12 +4,12 @@
 
 static const struct v4_field black_list_in[] = {SNS_FROM_MEMBER, SNS_TO_MEMBER, V4_LAST};
 
-static void ask_block(struct v4_call *c, const json_t *item, struct v4_ask *ret)
+/* Also of one who was blocked before: what a call that broke off has left of a friendship ends. */
+static void take_blocked(struct v4_call *c, const json_t *item)
 {
-    if (json_is_true(json_object_get(sns_find(c->state, item), "blocked")))
-        sns_result(c, item, 30001);
-    else
-        *ret = sns_ask_peer(c, item);
+    bool before = json_is_true(json_object_get(sns_find(c->state, item), "blocked"));
+
+    sns_result(c, item, c->step_err.code == ERR_NONE && before ? 30001 : sns_number(c));
 }
 
 static void block_with_blocks(struct v4_call *c)
@@ -17,10 +17,10 @@ static void block_with_blocks(struct v4_call *c)
     const struct v4_each each = {
         .items = v4_get(c, "To_Account"),
         .operation = &block_put,
-        .ask = ask_block,
+        .ask = sns_ask_item,
         .then = &friend_delete, /* a block ends the friendship of both */
         .then_ask = sns_ask_item,
-        .take = sns_take_result};
+        .take = take_blocked};
 
     c->state = sns_by_peer(c);
     v4_for_each(c, &each);
@@ -36,9 +36,9 @@ const struct v4_work v4_black_list_add = {black_list_in, sns_results_out, black_
 /* Whoever asks must be there; whom it is about need not be. */
 static void take_unblocked(struct v4_call *c, const json_t *item)
 {
-    bool asker = c->step_err.fields && strcmp(c->step_err.fields->pointer, "/user") == 0;
+    const struct err_field *field = c->step_err.fields;
 
-    if (c->step_err.code == ERR_USER_UNKNOWN && (asker || !c->step_err.fields))
+    if (c->step_err.code == ERR_USER_UNKNOWN && field && strcmp(field->pointer, "/user") == 0)
         v4_fail_step(c);
     else
         sns_take_result(c, item);

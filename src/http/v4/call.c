@@ -93,6 +93,21 @@ json_t *v4_owned(struct v4_call *c, json_t *takes)
 
 /* ---- steps ---- */
 
+/* Each step has the time of a request: a list of a thousand names does not fit into one. The call
+ * as a whole ends, too: whoever asked will not wait for ever, nor will a server that stops. */
+#define WHOLE_CALL 10
+
+static int64_t step_deadline_us(const struct v4_call *c)
+{
+    int64_t time_us = c->op->services->settings->request_timeout_s * USEC_PER_SEC;
+    int64_t of_call_us = c->op->deadline_us + (WHOLE_CALL - 1) * time_us;
+    int64_t of_step_us = clock_mono_us() + time_us;
+
+    if (atomic_load(&c->op->services->stopping))
+        return c->op->deadline_us;
+    return of_step_us < of_call_us ? of_step_us : of_call_us;
+}
+
 static size_t index_of(const struct operation *operation)
 {
     for (size_t i = 0; i < n_routes; i++)
@@ -176,7 +191,7 @@ void v4_ask(
         .address = op->address,
         .body = ask->body,
         .only_replay = ask->only_replay,
-        .deadline_us = op->deadline_us,
+        .deadline_us = step_deadline_us(c),
         .index = index_of(operation),
         .done = step_done,
         .owner = c,

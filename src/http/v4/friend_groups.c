@@ -36,13 +36,10 @@ static const struct v4_field group_add_out[] = {
 
 static void ask_into_groups(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
-    json_t *both = json_pack(
-        "[{s:O}, {s:O}]", "GroupName", json_object_get(v4_reply(c), "groups"), "GroupName",
-        (json_t *)v4_get(c, "GroupName"));
-
     *ret = sns_ask_peer(c, item);
-    ret->body = json_pack("{s:o}", "groups", sns_all_names(both, sns_group_of));
-    json_decref(both);
+    ret->body = json_pack(
+        "{s:o}", "groups",
+        sns_joined(json_object_get(v4_reply(c), "groups"), v4_get(c, "GroupName")));
 }
 
 static void take_into_groups(struct v4_call *c, const json_t *item)
@@ -63,9 +60,13 @@ static void groups_made(struct v4_call *c)
         .then_ask = ask_into_groups,
         .take = take_into_groups,
         .done = end_with_sequence};
+    int number = sns_names_number(naming->refused, sns_names(v4_get(c, "GroupName")));
 
-    if (json_object_size(naming->full))
-        v4_fail(c, 30011, "there are as many groups as are allowed");
+    if (number)
+        v4_fail(
+            c, number, "%s",
+            number == 30011 ? "there are as many groups as are allowed"
+                            : "a group cannot have this name");
     else
         v4_for_each(c, &each);
 }

@@ -2,22 +2,28 @@
 #include "base/clock.h"
 #include "http/v4/sns.h"
 
-#define GROUP_BYTES 64
 #define IMPORT_MAX 100
+
+static bool is_friend(const json_t *relations, const json_t *item)
+{
+    struct text relation = v4_text_in(sns_find(relations, item), "relation");
+
+    return text_equal(relation, TEXT("mutual")) || text_equal(relation, TEXT("outgoing"));
+}
 
 /* ---- friend_add, friend_import ---- */
 
+/* How long each may be is for /v1 to say: what is too long fails alone, and not the whole call. */
 #define ADD_MEMBERS                                                                                \
     {"To_Account", .kind = V4_TEXT, .required = true, .code = 30001},                              \
-        {"Remark", .kind = V4_TEXT, .code = 30001, .max = 96},                                     \
-        {"AddSource", .kind = V4_TEXT, .code = 30001, .max = 64},                                  \
+        {"Remark", .kind = V4_TEXT, .code = 30001}, {"AddSource", .kind = V4_TEXT, .code = 30001}, \
     {                                                                                              \
-        "AddWording", .kind = V4_TEXT, .code = 30001, .max = 256                                   \
+        "AddWording", .kind = V4_TEXT, .code = 30001                                               \
     }
 
 static const struct v4_field add_item[] = {
     ADD_MEMBERS,
-    {"GroupName", .kind = V4_TEXT, .code = 30001, .max = GROUP_BYTES},
+    {"GroupName", .kind = V4_TEXT, .code = 30001},
     V4_LAST,
 };
 
@@ -37,7 +43,9 @@ struct adding {
     bool single;
     bool forced;
     bool asked; /* a request was tried already */
+    json_t *relations;
     json_t *blocks;
+    json_t *before; /* what was said of the one at work already; NULL: is no friend yet */
 };
 
 static const json_t *added_item(const struct v4_call *c)
@@ -47,12 +55,16 @@ static const json_t *added_item(const struct v4_call *c)
     return json_array_get(adding->items, adding->i - 1);
 }
 
-/* What the user's own side says: members that the item has. */
-static json_t *side_of(const json_t *item)
+static json_t *text_value(const json_t *value)
 {
-    json_t *custom = json_object();
-    json_t *names = sns_group_of(item);
-    struct text remark = v4_text_in(item, "Remark");
+    if (json_is_integer(value))
+        return json_sprintf("%lld", (long long)json_integer_value(value));
+    return json_is_string(value) ? json_incref((json_t *)value) : json_string("");
+}
+
+static json_t *custom_of(const json_t *item, const json_t *before)
+{
+    json_t *custom = before ? json_copy(json_object_get(before, "custom")) : json_object();
     struct text source = v4_text_in(item, "AddSource");
     struct text wording = v4_text_in(item, "AddWording");
     const json_t *own;
@@ -64,17 +76,26 @@ static json_t *side_of(const json_t *item)
         json_object_set_new(custom, SNS_ADD_WORDING, v4_json_text(wording));
     json_array_foreach(json_object_get(item, "CustomItem"), i, own) {
         struct text tag = v4_text_in(own, "Tag");
-        const json_t *value = json_object_get(own, "Value");
-        if (!text_starts_with(tag, TEXT(SNS_CUSTOM_PREFIX)))
-            continue;
-        json_object_set_new(
-            custom, tag.ptr + sizeof(SNS_CUSTOM_PREFIX) - 1,
-            json_is_string(value) ? json_incref((json_t *)value)
-                                  : json_sprintf("%lld", (long long)json_integer_value(value)));
+        if (text_starts_with(tag, TEXT(SNS_CUSTOM_PREFIX)))
+            json_object_set_new(
+                custom, tag.ptr + sizeof(SNS_CUSTOM_PREFIX) - 1,
+                text_value(json_object_get(own, "Value")));
     }
-    json_t *side = json_pack("{s:o, s:o}", "custom", custom, "groups", names);
+    return custom;
+}
+
+/* What the user's own side says: members that the item has, beside what was said before. */
+static json_t *side_of(const json_t *item, const json_t *before)
+{
+    json_t *names =
+        sns_joined(json_object_get(before, "groups"), json_object_get(item, "GroupName"));
+    json_t *side = json_pack("{s:o, s:o}", "custom", custom_of(item, before), "groups", names);
+    struct text remark = v4_text_in(item, "Remark");
+
     if (text_present(remark))
         json_object_set_new(side, "remark", v4_json_text(remark));
+    else if (before)
+        json_object_set(side, "remark", json_object_get(before, "remark"));
     return side;
 }
 
@@ -88,6 +109,7 @@ static void end_add(struct v4_call *c)
 
 static void take_asked(struct v4_call *c)
 {
+    const struct adding *adding = c->state;
     const json_t *item = added_item(c);
 
     if (c->step_err.code != ERR_NONE) {
@@ -100,7 +122,7 @@ static void take_asked(struct v4_call *c)
         return;
     }
     struct v4_ask ask = sns_ask_peer(c, item);
-    ask.body = side_of(item);
+    ask.body = side_of(item, adding->before);
     v4_ask(c, &friend_patch, &ask, end_add);
 }
 
@@ -138,7 +160,7 @@ static void put_friend(struct v4_call *c)
     const json_t *item = added_item(c);
     struct v4_ask ask = sns_ask_peer(c, item);
 
-    ask.body = side_of(item);
+    ask.body = side_of(item, adding->before);
     json_object_set_new(ask.body, "one_way", json_boolean(adding->single));
     if (!adding->forced)
         ask.as_user = sns_from(c);
@@ -157,6 +179,27 @@ static int block_number(const struct adding *adding, const json_t *item)
     return json_is_true(json_object_get(block, "blocked_by")) ? 30525 : 0;
 }
 
+static void add(struct v4_call *c)
+{
+    struct adding *adding = c->state;
+
+    adding->asked = false;
+    if (adding->forced || adding->single)
+        put_friend(c);
+    else
+        ask_to_be_friends(c);
+}
+
+/* What was said of somebody who is a friend already stays, where the item says nothing else. */
+static void take_before(struct v4_call *c)
+{
+    struct adding *adding = c->state;
+
+    if (c->step_err.code == ERR_NONE)
+        adding->before = v4_owned(c, json_incref((json_t *)v4_reply(c)));
+    add(c);
+}
+
 static void next_add(struct v4_call *c)
 {
     struct adding *adding = c->state;
@@ -164,18 +207,20 @@ static void next_add(struct v4_call *c)
     while (adding->i < json_array_size(adding->items)) {
         const json_t *item = json_array_get(adding->items, adding->i++);
         int number = block_number(adding, item);
-        if (number == 0 && sns_names_full(adding->naming.full, sns_group_of(item)))
-            number = 30011;
-        adding->asked = false;
-        if (number)
+        if (number == 0)
+            number = sns_names_number(adding->naming.refused, sns_group_of(item));
+        if (number) {
             sns_result(c, item, number);
-        else {
-            if (adding->forced || adding->single)
-                put_friend(c);
-            else
-                ask_to_be_friends(c);
-            return;
+            continue;
         }
+        adding->before = NULL;
+        if (is_friend(adding->relations, item)) {
+            const struct v4_ask ask = sns_ask_peer(c, item);
+            v4_ask(c, &friend_get, &ask, take_before);
+        } else {
+            add(c);
+        }
+        return;
     }
 }
 
@@ -187,11 +232,19 @@ static void add_with_blocks(struct v4_call *c)
     next_add(c);
 }
 
+static void add_with_relations(struct v4_call *c)
+{
+    struct adding *adding = c->state;
+
+    adding->relations = sns_by_peer(c);
+    sns_ask_about(c, &block_check, adding->items, add_with_blocks);
+}
+
 static void add_with_groups(struct v4_call *c)
 {
     const struct adding *adding = c->state;
 
-    sns_ask_about(c, &block_check, adding->items, add_with_blocks);
+    sns_ask_about(c, &friend_check, adding->items, add_with_relations);
 }
 
 static void friend_add(struct v4_call *c)
@@ -200,7 +253,7 @@ static void friend_add(struct v4_call *c)
     struct text type = v4_text(c, "AddType");
 
     *adding = (struct adding){
-        .naming = {.full = v4_owned(c, json_object()), .done = add_with_groups},
+        .naming = {.refused = v4_owned(c, json_object()), .done = add_with_groups},
         .items = v4_get(c, "AddFriendItem"),
         .single = text_equal(type, TEXT("Add_Type_Single")),
         .forced = v4_int(c, "ForceAddFlags", 0) == 1,
@@ -234,12 +287,13 @@ struct importing {
     struct sns_naming naming;
     const json_t *items;
     size_t i;
+    json_t *friends; /* asked for now, in the form of /v1 */
 };
 
 static json_t *import_of(const json_t *item)
 {
     char time[CLOCK_TEXT];
-    json_t *body = side_of(item);
+    json_t *body = side_of(item, NULL);
     int64_t since_s = json_integer_value(json_object_get(item, "AddTime"));
 
     json_object_set(body, "peer", json_object_get(item, "To_Account"));
@@ -250,13 +304,81 @@ static json_t *import_of(const json_t *item)
     return body;
 }
 
+static bool is_named(const struct err *err, size_t i)
+{
+    char prefix[32];
+
+    snprintf(prefix, sizeof(prefix), "/friends/%zu/", i);
+    for (const struct err_field *field = err->fields; field; field = field->next)
+        if (text_starts_with(text_of(field->pointer), text_of(prefix)))
+            return true;
+    return false;
+}
+
+/* Those that /v1 names as not of the right form fail; what is left can be asked for again. */
+static json_t *without_named(struct v4_call *c, const json_t *friends)
+{
+    json_t *left = json_array();
+    json_t *friend;
+    size_t i;
+
+    json_array_foreach(friends, i, friend)
+        if (is_named(&c->step_err, i))
+            v4_result(c, "ResultItem", json_string_value(json_object_get(friend, "peer")), 30001);
+        else
+            json_array_append(left, friend);
+    return left;
+}
+
 static void next_import(struct v4_call *c);
+static void take_imported(struct v4_call *c);
+
+/* None: nothing is asked. */
+static void ask_import(struct v4_call *c, json_t *takes_friends)
+{
+    struct importing *importing = c->state;
+    const struct v4_ask ask = {
+        .path = {V4_PARAM("user", sns_from(c))},
+        .body = json_pack("{s:o}", "friends", takes_friends),
+        .takes_errors = true};
+
+    importing->friends = takes_friends;
+    if (json_array_size(takes_friends))
+        v4_ask(c, &friend_import, &ask, take_imported);
+    else
+        json_decref(ask.body);
+}
+
+static void import_without_named(struct v4_call *c)
+{
+    const struct importing *importing = c->state;
+    json_t *left = without_named(c, importing->friends);
+    size_t n_left = json_array_size(left);
+
+    if (n_left && n_left < json_array_size(importing->friends)) {
+        ask_import(c, left);
+        return;
+    }
+    json_decref(left);
+    if (n_left)
+        v4_fail_step(c);
+    else
+        next_import(c);
+}
 
 static void take_imported(struct v4_call *c)
 {
     const json_t *result;
     size_t i;
 
+    if (c->step_err.code == ERR_INVALID_REQUEST) {
+        import_without_named(c);
+        return;
+    }
+    if (c->step_err.code != ERR_NONE) {
+        v4_fail_step(c);
+        return;
+    }
     json_array_foreach(json_object_get(v4_reply(c), "results"), i, result) {
         enum err_code code = err_from_code(v4_text_in(json_object_get(result, "problem"), "code"));
         v4_result(
@@ -274,19 +396,15 @@ static void next_import(struct v4_call *c)
     while (importing->i < json_array_size(importing->items) &&
            json_array_size(friends) < IMPORT_MAX) {
         const json_t *item = json_array_get(importing->items, importing->i++);
+        int number = sns_names_number(importing->naming.refused, sns_group_of(item));
         if (!v4_is_user(sns_peer(item)))
             sns_result(c, item, 30003);
-        else if (sns_names_full(importing->naming.full, sns_group_of(item)))
-            sns_result(c, item, 30011);
+        else if (number)
+            sns_result(c, item, number);
         else
             json_array_append_new(friends, import_of(item));
     }
-    const struct v4_ask ask = {
-        .path = {V4_PARAM("user", sns_from(c))}, .body = json_pack("{s:o}", "friends", friends)};
-    if (json_array_size(friends))
-        v4_ask(c, &friend_import, &ask, take_imported);
-    else
-        json_decref(ask.body);
+    ask_import(c, friends);
 }
 
 static void import_friends(struct v4_call *c)
@@ -294,7 +412,7 @@ static void import_friends(struct v4_call *c)
     struct importing *importing = arena_alloc(c->op->arena, sizeof(*importing));
 
     *importing = (struct importing){
-        .naming = {.full = v4_owned(c, json_object()), .done = next_import},
+        .naming = {.refused = v4_owned(c, json_object()), .done = next_import},
         .items = v4_get(c, "AddFriendItem"),
     };
     c->state = importing;
@@ -329,13 +447,6 @@ static json_t *groups_of_update(const json_t *item)
     return json_array();
 }
 
-static json_t *text_value(const json_t *value)
-{
-    if (json_is_integer(value))
-        return json_sprintf("%lld", (long long)json_integer_value(value));
-    return json_is_string(value) ? json_incref((json_t *)value) : json_string("");
-}
-
 /* Over the friend's own fields as they are; NULL when a tag may not be changed. */
 static json_t *patch_of(const json_t *item, const json_t *friend)
 {
@@ -364,9 +475,10 @@ static json_t *patch_of(const json_t *item, const json_t *friend)
 static void ask_update(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
     const struct sns_naming *naming = c->state;
+    int number = sns_names_number(naming->refused, groups_of_update(item));
 
-    if (sns_names_full(naming->full, groups_of_update(item)))
-        sns_result(c, item, 30011);
+    if (number)
+        sns_result(c, item, number);
     else
         *ret = sns_ask_peer(c, item);
 }
@@ -421,13 +533,6 @@ static const struct v4_field friend_delete_in[] = {
     {"DeleteType", .kind = V4_TEXT, .code = 30001},
     V4_LAST,
 };
-
-static bool is_friend(const json_t *relations, const json_t *item)
-{
-    struct text relation = v4_text_in(sns_find(relations, item), "relation");
-
-    return text_equal(relation, TEXT("mutual")) || text_equal(relation, TEXT("outgoing"));
-}
 
 /* Delete_Type_Single stands where nothing is said. */
 static struct param one_way_of(const struct v4_call *c)

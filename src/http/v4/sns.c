@@ -138,8 +138,8 @@ static void take_group(struct v4_call *c, const json_t *item)
 {
     const struct sns_naming *naming = c->state;
 
-    if (c->step_err.code == ERR_GROUPS_FULL)
-        json_object_set_new(naming->full, json_string_value(item), json_true());
+    if (c->step_err.code == ERR_GROUPS_FULL || c->step_err.code == ERR_INVALID_REQUEST)
+        json_object_set_new(naming->refused, json_string_value(item), json_integer(sns_number(c)));
     else if (c->step_err.code != ERR_NONE)
         v4_fail_step(c);
 }
@@ -163,14 +163,21 @@ void sns_make_groups(struct v4_call *c, json_t *takes_names)
     v4_for_each(c, &each);
 }
 
+static void add_name(json_t *names, const json_t *name)
+{
+    if (json_string_length(name))
+        json_array_append(names, (json_t *)name);
+}
+
 json_t *sns_names(const json_t *value)
 {
     json_t *names = json_array();
+    const json_t *name;
+    size_t i;
 
-    if (json_is_string(value) && json_string_length(value))
-        json_array_append(names, (json_t *)value);
-    else if (json_is_array(value))
-        json_array_extend(names, (json_t *)value);
+    add_name(names, value);
+    json_array_foreach(value, i, name)
+        add_name(names, name);
     return names;
 }
 
@@ -190,7 +197,7 @@ json_t *sns_all_names(const json_t *items, json_t *(*names_in)(const json_t *ite
         json_t *own = names_in(item);
         json_array_foreach(own, j, name) {
             const char *text = json_string_value(name);
-            if (!text || !text[0] || json_object_get(met, text))
+            if (json_object_get(met, text))
                 continue;
             json_object_set_new(met, text, json_true());
             json_array_append(names, (json_t *)name);
@@ -201,14 +208,25 @@ json_t *sns_all_names(const json_t *items, json_t *(*names_in)(const json_t *ite
     return names;
 }
 
-bool sns_names_full(const json_t *full, json_t *takes_names)
+json_t *sns_joined(const json_t *names, const json_t *more)
 {
-    bool is_full = false;
+    json_t *both =
+        json_pack("[{s:O*}, {s:O*}]", "GroupName", (json_t *)names, "GroupName", (json_t *)more);
+    json_t *joined = sns_all_names(both, sns_group_of);
+
+    json_decref(both);
+    return joined;
+}
+
+int sns_names_number(const json_t *refused, json_t *takes_names)
+{
+    int number = 0;
     const json_t *name;
     size_t i;
 
     json_array_foreach(takes_names, i, name)
-        is_full |= json_object_get(full, json_string_value(name)) != NULL;
+        if (number == 0)
+            number = (int)json_integer_value(json_object_get(refused, json_string_value(name)));
     json_decref(takes_names);
-    return is_full;
+    return number;
 }
