@@ -32,6 +32,7 @@ grant execute on function
     duet.conversation_group_put,
     duet.conversation_group_rename,
     duet.conversation_list,
+    duet.conversation_marked_list,
     duet.conversation_patch,
     duet.conversation_read,
     duet.delivery_list,

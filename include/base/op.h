@@ -103,6 +103,7 @@ struct op {
     struct file file;         /* operation->file */
     struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
     bool found;               /* nothing new was made: 200 instead of 201 */
+    bool named_by_key;        /* what has its key is the same request, whatever else it says */
     bool only_replay;         /* without an answer given before to its key, nothing is to be done */
     bool replayed;            /* the answer is that of an earlier request */
 

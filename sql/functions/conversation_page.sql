@@ -1,5 +1,6 @@
 -- duet.conversation_page: what there is between a user and each of p_peer, as conversations are shown; pinned ones
--- first, then by their newest message. For conversation_get and conversation_list.
+-- first, then by their newest message. For conversation_get, conversation_list
+-- and conversation_marked_list, whose cursor each row has.
 --
 -- The last message is the newest one that was sent with update_recents, is not removed or expired, and came after
 -- p_owner has removed the conversation from the list. Peers who were deleted are left out.
@@ -48,7 +49,8 @@ begin
         e.state, e.edited_at,
         least(coalesce(p.unread, 0) + n.unread, 1000), c.read_at, c.peer_read_at,
         coalesce(c.pinned, false), coalesce(c.muted, false),
-        coalesce(c.conversation_groups, '{}'), coalesce(c.marks, ''), coalesce(c.custom_mark, '')
+        coalesce(c.conversation_groups, '{}'), coalesce(c.marks, ''), coalesce(c.custom_mark, ''),
+        u.user_no::text
     from unnest(p_peer, p_seq, p_sent_at, p_unread) as p(peer, seq, sent_at, unread)
     join app_user as u on u.user_no = p.peer
     join app_user as o on o.user_no = p_owner

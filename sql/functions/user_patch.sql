@@ -73,7 +73,7 @@ begin
             else u.location end,
         signature = case when p_patch ? 'signature' then coalesce(p_patch ->> 'signature', '')
             else u.signature end,
-        level = case when p_patch ? 'level' then coalesce((p_patch ->> 'level')::integer, 0)
+        level = case when p_patch ? 'level' then coalesce((p_patch ->> 'level')::bigint, 0)
             else u.level end,
         custom = case when p_patch ? 'custom' then v_after.custom else u.custom end,
         friend_policy = case when p_patch ? 'friend_policy' then coalesce(p_patch ->> 'friend_policy', 'anyone')

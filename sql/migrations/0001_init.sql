@@ -58,8 +58,8 @@ create table duet.app_user (
         constraint app_user_location_length check (octet_length(location) <= 256),
     signature text not null default ''
         constraint app_user_signature_length check (octet_length(signature) <= 1024),
-    level integer not null default 0
-        constraint app_user_level_range check (level >= 0),
+    level bigint not null default 0
+        constraint app_user_level_range check (level between 0 and 4294967295),
     custom jsonb not null default '{}'
         constraint app_user_custom_object check (jsonb_typeof(custom) = 'object'),
     friend_policy text not null default 'anyone'

@@ -23,10 +23,14 @@ alter table duet.contact
 comment on column duet.contact.conversation_groups is 'Names of groups of conversation_group that it is in.';
 comment on column duet.contact.marks is 'A character for each mark from 0 on, 1 where it is set; none behind the last 1.';
 
+create index contact_marked on duet.contact (owner, peer)
+    where conversation_groups <> '{}' or marks <> '' or custom_mark <> '';
+
 alter type duet.conversation_reply
     add attribute groups text[],
     add attribute marks text,
-    add attribute custom_mark text;
+    add attribute custom_mark text,
+    add attribute cursor text;
 
 -- ---- messages ----
 

@@ -40,6 +40,7 @@ select results_eq(
           'conversation_group_put',
           'conversation_group_rename',
           'conversation_list',
+          'conversation_marked_list',
           'conversation_patch',
           'conversation_read',
           'delivery_list',

@@ -31,7 +31,7 @@ select results_eq(
           (select jsonb_object_agg('n' || i, '') from generate_series(1, 65) as i)))$$,
     $$values ('invalid_request', '/custom')$$, '65 names of custom are refused');
 select results_eq('select nick, level, custom from duet.app_user where user_no = ' || :ann,
-    $$values ('Ann', 0, '{}'::jsonb)$$, 'a refusal changes nothing');
+    $$values ('Ann', bigint '0', '{}'::jsonb)$$, 'a refusal changes nothing');
 select is((select count(*) from duet.mailbox where kind = 28), 0::bigint, 'and tells nobody');
 
 select results_eq(

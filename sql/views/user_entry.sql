@@ -10,7 +10,7 @@ select
     u.language,
     u.location,
     u.signature,
-    u.level::bigint as level,
+    u.level,
     u.custom,
     u.friend_policy,
     u.muted_until,

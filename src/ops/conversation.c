@@ -74,6 +74,41 @@ const struct operation conversation_list = {
     .refuses = refuses_user,
 };
 
+/* ---- conversation_marked_list ---- */
+
+struct conversation_marked_list {
+    struct text user;
+    struct text cursor;
+    int64_t limit;
+};
+
+static const struct field conversation_marked_list_fields[] = {
+    FIELD_USER(struct conversation_marked_list),
+    FIELD_CURSOR(struct conversation_marked_list),
+    FIELD_LIMIT(struct conversation_marked_list),
+    FIELD_END,
+};
+
+struct marked_page {
+    struct list items;
+    struct text next_cursor;
+};
+
+static const struct field marked_page_fields[] = {
+    FIELD_LIST(struct marked_page, items, .of = &conversation_fields),
+    FIELD_NEXT_CURSOR(struct marked_page),
+    FIELD_END,
+};
+
+const struct operation conversation_marked_list = {
+    .name = "conversation_marked_list",
+    .lane = LANE_READER,
+    .run = store_call_rows,
+    .in = FIELDS(conversation_marked_list_fields, struct conversation_marked_list),
+    .out = FIELDS(marked_page_fields, struct marked_page),
+    .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_CURSOR_INVALID, ERR_NONE},
+};
+
 /* ---- conversation_get ---- */
 
 const struct operation conversation_get = {

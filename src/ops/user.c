@@ -49,7 +49,7 @@ static const char *const friend_policies[] = {"anyone", "approval", "nobody", NU
 /* Where the whole profile is replaced: what is absent has its default. */
 #define PROFILE_FIELDS(type)                                                                       \
     PROFILE_TEXTS(type), FIELD_TEXT(type, gender, .one_of = genders, .fallback_text = "unknown"),  \
-        FIELD_INT(type, level, .max = INT32_MAX, .has_fallback = true),                            \
+        FIELD_INT(type, level, .max = UINT32_MAX, .has_fallback = true),                           \
         FIELD_MAP(type, custom, .max = 64, .max_value_bytes = 1024),                               \
         FIELD_TEXT(type, friend_policy, .one_of = friend_policies, .fallback_text = "anyone")
 
@@ -151,7 +151,7 @@ static const struct field user_patch_fields[] = {
     FIELD_TEXT(struct user_patch, as_user, .from = IN_CALLER),
     PROFILE_TEXTS(struct user_patch),
     FIELD_TEXT(struct user_patch, gender, .one_of = genders),
-    FIELD_INT(struct user_patch, level, .max = INT32_MAX),
+    FIELD_INT(struct user_patch, level, .max = UINT32_MAX),
     FIELD_MAP(struct user_patch, custom, .max = 64, .max_value_bytes = 1024, .null_values = true),
     FIELD_TEXT(struct user_patch, friend_policy, .one_of = friend_policies),
     FIELD_END,

@@ -48,7 +48,8 @@ static void bind_key(struct params *params, struct op *op)
     params_text(params, caller_of_keys(&op->caller, op->arena));
     params_text(params, *key_of(op));
     params_text(params, text_of(op->operation->name));
-    params_text(params, digest_of_request(op->resource, op->body, op->arena));
+    params_text(
+        params, digest_of_request(op->resource, op->named_by_key ? NULL : op->body, op->arena));
 }
 
 /* ---- the steps: -1 with *error filled when the database failed, else with op->err filled ---- */

@@ -108,3 +108,30 @@ def test_nobody_has_no_groups(api):
     for reply in (api.get(groups("nobody")), api.put(f"{groups('nobody')}/x"), api.delete(f"{groups('nobody')}/x"),
                   api.patch(f"{groups('nobody')}/x", {"name": "y"})):
         assert reply.code == "user_unknown"
+
+
+def test_what_is_in_a_group_or_marked_is_listed_whether_or_not_anything_was_said(api, ann, user):
+    peers = [user() for _ in range(5)]
+    api.put(f"{groups(ann)}/work")
+    for peer, change in zip(peers, ({"groups": ["work"]}, {"marks": "01"}, {"custom_mark": "x"}, {"pinned": True})):
+        assert api.patch(conversation(ann, peer), change).status == 200
+    path = f"/v1/users/{ann}/marked-conversations"
+    assert [one["peer"] for one in api.get(path).json["items"]] == peers[:3]
+    listed, cursor = [], None
+    while len(listed) < 4:
+        page = api.get(path, params={"limit": 1, **({"cursor": cursor} if cursor else {})}).json
+        listed += page["items"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert listed == [api.get(conversation(ann, peer)).json for peer in peers[:3]]
+    api.patch(conversation(ann, peers[1]), {"marks": ""})
+    api.delete(f"/v1/users/{peers[0]}")
+    assert [one["peer"] for one in api.get(path).json["items"]] == [peers[2]]
+
+
+def test_the_list_of_marked_conversations_refuses_what_it_must(api, ann, bob):
+    assert api.get("/v1/users/nobody-at-all/marked-conversations").code == "user_unknown"
+    assert api.get(f"/v1/users/{ann}/marked-conversations", params={"cursor": "x"}).code == "cursor_invalid"
+    assert api.as_user(bob).get(f"/v1/users/{ann}/marked-conversations").code == "forbidden"
+    assert api.as_user(ann).get(f"/v1/users/{ann}/marked-conversations").json == {"items": [], "next_cursor": None}

@@ -156,7 +156,7 @@ def test_user_id_holds_no_control_character(api, db, name):
         ("language", "x" * 35, "x" * 36),
         ("location", "👋" * 64, "👋" * 64 + "x"),
         ("signature", "x" * 1024, "x" * 1025),
-        ("level", 2147483647, 2147483648),
+        ("level", 4294967295, 4294967296),
         ("level", 0, -1),
         ("gender", "male", "Male"),
         ("friend_policy", "nobody", "somebody"),

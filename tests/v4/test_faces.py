@@ -285,6 +285,15 @@ def test_one_setting_alone_is_refused(cluster, keys_file):
     assert done.returncode == 1 and "DUET_V4_KEY_FILE" in done.stderr
 
 
+@pytest.mark.parametrize("n, says", [(16, False), (17, True)])
+def test_more_administrators_than_there_is_room_for_are_refused(cluster, keys_file, v4_settings, n, says):
+    """What follows the settings fails here in any case: there is no such address to listen on."""
+    done = run_duetd("serve", **v4_settings, DUET_KEYS_FILE=keys_file, DUET_LISTEN="192.0.2.1:1",
+                     DUET_DATABASE_URL=cluster.url("duet_server"),
+                     DUET_V4_ADMINS=",".join(f"admin-{i}" for i in range(n)))
+    assert done.returncode == 1 and ("DUET_V4_ADMINS" in done.stderr) == says
+
+
 # ---- corners, as docs/migrating.md tells them ----
 
 
@@ -337,6 +346,65 @@ def test_a_name_that_none_could_have_fails_alone(v4, pair, name, detail):
         answer = v4.ok(path, {"From_Account": pair[0], "AddFriendItem": items})
         assert answer["Fail_Account"] == [name], path
     assert v4.ok("sns/black_list_add", both)["Fail_Account"] == [name]
+    unread = v4.ok("openim/get_c2c_unread_msg_num", {"To_Account": pair[0], "Peer_Account": [name, pair[1]]})
+    assert unread["ErrorList"] == [{"Peer_Account": name, "ErrorCode": 70107}]
+    assert [one["Peer_Account"] for one in unread["C2CUnreadMsgNumList"]] == [pair[1]]
+    profiles = v4.ok("profile/portrait_get", {"To_Account": both["To_Account"], "TagList": ["Tag_Profile_IM_Nick"]})
+    assert [one["ResultCode"] for one in profiles["UserProfileItem"]] == [0, 40003]
+    assert profiles["Fail_Account"] == [name]
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "a\nb", "nobody-at-all"])
+def test_an_account_that_none_could_have_is_none(v4, pair, name):
+    listed = [{"UserID": one} for one in (name, pair[1])]
+    checked = v4.ok("im_open_login_svc/account_check", {"CheckItem": listed})["ResultItem"]
+    assert [(one["ResultCode"], one["AccountStatus"]) for one in checked] == [(0, "NotImported"), (0, "Imported")]
+    deleted = v4.ok("im_open_login_svc/account_delete", {"DeleteItem": listed})["ResultItem"]
+    assert [one["ResultCode"] for one in deleted] == [70107, 0]
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "nobody-at-all"])
+@pytest.mark.parametrize("path, kind, list_of", [
+    ("sns/friend_check", "CheckResult_Type_Both", "InfoItem"),
+    ("sns/black_list_check", "BlackCheckResult_Type_Both", "BlackListCheckItem"),
+])
+def test_nobody_but_such_a_name_may_be_asked_about(v4, pair, name, path, kind, list_of):
+    answer = v4.ok(path, {"From_Account": pair[0], "To_Account": [name], "CheckType": kind})
+    assert [one["To_Account"] for one in answer[list_of]] == [name]
+
+
+def test_an_empty_list_of_accounts_is_none(v4, api, pair):
+    api.delete(f"/v1/users/{pair[0]}")
+    answer = v4.ok("im_open_login_svc/multiaccount_import", {"Accounts": [], "AccountList": [{"UserID": pair[0]}]})
+    assert answer["FailAccounts"] == [] and api.get(f"/v1/users/{pair[0]}").status == 200
+
+
+def test_a_level_may_be_any_number_and_no_own_field_has_its_place(v4, api, pair):
+    def put(*items):
+        return v4.code("profile/portrait_set", {"From_Account": pair[0], "ProfileItem": [
+            {"Tag": tag, "Value": value} for tag, value in items]})
+
+    assert put(("Tag_Profile_IM_Level", 4294967295), ("Tag_Profile_IM_Role", 7)) == 0
+    assert api.get(f"/v1/users/{pair[0]}").json["level"] == 4294967295
+    assert put(("Tag_Profile_Custom_im_role", "8")) == 40009
+    told = v4.ok("profile/portrait_get", {"To_Account": [pair[0]], "TagList": ["Tag_Profile_IM_Level", "Tag_Profile_IM_Role"]})
+    assert [one["Value"] for one in told["UserProfileItem"][0]["ProfileItem"]] == [4294967295, 7]
+
+
+def test_all_that_is_marked_or_in_a_group_is_told_however_much_that_is(v4, api, pair):
+    """Nobody has written to any of them."""
+    peers = [f"marked-{i:03}" for i in range(250)]
+    for i in range(0, 250, 100):
+        chunk = peers[i : i + 100]
+        assert api.post("/v1/users", {"users": [{"id": peer} for peer in chunk]}).status == 200
+        v4.ok("recentcontact/mark_contact", {"From_Account": pair[0], "MarkItem": [
+            {"OptType": 1, "ContactItem": {"Type": 1, "To_Account": peer}, "SetMark": [1]} for peer in chunk]})
+    v4.ok("recentcontact/create_contact_group", {"From_Account": pair[0], "GroupContactItem": [
+        {"GroupName": "office", "ContactItem": [{"Type": 1, "To_Account": pair[1]}]}]})
+    told = v4.ok("recentcontact/get_contact_group", {"From_Account": pair[0], "StartIndex": 0})
+    groups = {one["To_Account"]: one["ContactGroupId"] for one in told["ContactItem"]}
+    assert groups == {**{peer: [] for peer in peers}, pair[1]: [1]}
+    assert len(told["ContactItem"]) == 251 and told["CompleteFlag"] == 1
 
 
 @pytest.mark.parametrize("n", [200, 254, 255, 256])

@@ -125,6 +125,11 @@ def test_a_number_that_comes_again_is_the_same_task_at_once(push):
     assert push(8)["ErrorCode"] == 90024
 
 
+def test_a_number_names_its_task_whatever_else_is_said(push):
+    first = push(7)
+    assert push(7, MsgLifeTime=60, OfflinePushInfo={"Title": "T"})["TaskId"] == first["TaskId"]
+
+
 def test_a_number_that_comes_again_is_the_same_task_when_the_day_is_full(world, push):
     first = push(7)
     world.database(
@@ -226,3 +231,13 @@ def test_each_shape_that_sdks_send_is_read(v4, ann, shape):
 def test_entries_that_are_none_are_refused(v4, entries):
     assert v4.code("all_member_push/im_set_attr", {"UserAttrs": entries}) == 90001
     assert v4.code("all_member_push/im_add_tag", {"UserTags": entries}) == 90001
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "nobody-at-all"])
+def test_a_name_that_none_could_have_is_one_that_is_unknown(v4, ann, name):
+    add_tags(v4, (ann, ["blue"]))
+    assert tags(v4, ann, name) == [["blue"], []]
+    assert attrs(v4, name, ann) == [{}, {}]
+    assert v4.code("all_member_push/im_remove_all_tags", {"To_Account": [ann, name]}) == 90048
+    assert v4.code("all_member_push/im_add_tag", {"UserTags": [{"To_Account": name, "Tags": ["blue"]}]}) == 90048
+    assert tags(v4, name) == [[]]

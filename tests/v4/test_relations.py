@@ -59,6 +59,7 @@ TOO_MUCH = [
     {"GroupName": ["x" * 65]},
     {"CustomItem": [{"Tag": "Tag_SNS_Custom_Lev", "Value": "x" * 1025}]},
     {"CustomItem": [{"Tag": "Tag_SNS_Custom_", "Value": "x"}]},
+    {"CustomItem": [{"Tag": "Tag_SNS_Custom_im_add_wording", "Value": "x"}]},
 ]
 
 

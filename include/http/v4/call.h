@@ -82,7 +82,8 @@ struct v4_ask {
     struct param query[8];
     json_t *body; /* taken */
     struct text idempotency_key;
-    bool only_replay; /* c->step.replayed tells whether there was an answer to the key */
+    bool named_by_key; /* as in struct op */
+    bool only_replay;  /* c->step.replayed tells whether there was an answer to the key */
     struct text if_match;
     struct text as_user; /* what this user wants, not the administrator: wishes of others bind it */
     bool takes_errors;

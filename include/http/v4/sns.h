@@ -7,7 +7,6 @@
 #define SNS_NAMES_MAX 1000
 #define SNS_PAGE 100
 #define SNS_CUSTOM_PREFIX "Tag_SNS_Custom_"
-/* What /v1 has no member for is kept with the friend's own fields. */
 #define SNS_ADD_SOURCE "im_add_source"
 #define SNS_ADD_WORDING "im_add_wording"
 

@@ -6,6 +6,10 @@
 #include "http/v4/history_file.h"
 #include "http/v4/v4.h"
 
+/* What /v1 has no member for is kept among an account's or a friend's own fields, under names that
+ * begin so; no field that a client names does. */
+#define V4_OWN_PREFIX "im_"
+
 /* NULL when there is none. */
 const struct v4_command *v4_find_command(struct text service, struct text name);
 

@@ -159,7 +159,7 @@ static void multiaccount_import(struct v4_call *c)
     const json_t *accounts = v4_get(c, "Accounts");
     const json_t *list = v4_get(c, "AccountList");
     const struct v4_each each = {
-        .items = accounts ? accounts : list,
+        .items = json_array_size(accounts) ? accounts : list,
         .operation = &user_patch,
         .ask = ask_listed,
         .take = take_listed,
@@ -213,10 +213,14 @@ static json_t *add_result(struct v4_call *c, const json_t *item, int number)
     return entry;
 }
 
-static void ask_named(struct v4_call *c, const json_t *item, struct v4_ask *ret)
+static void ask_to_delete(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
-    (void)c;
-    ret->path[0] = (struct param)V4_PARAM("user", v4_text_in(item, "UserID"));
+    struct text id = v4_text_in(item, "UserID");
+
+    if (v4_is_user(id))
+        ret->path[0] = (struct param)V4_PARAM("user", id);
+    else
+        add_result(c, item, v4_number(V4_ACCOUNTS, ERR_USER_UNKNOWN));
 }
 
 static void take_deleted(struct v4_call *c, const json_t *item)
@@ -229,7 +233,7 @@ static void account_delete(struct v4_call *c)
     const struct v4_each each = {
         .items = v4_get(c, "DeleteItem"),
         .operation = &user_delete,
-        .ask = ask_named,
+        .ask = ask_to_delete,
         .take = take_deleted};
 
     v4_answer(c, "ResultItem", json_array());
@@ -244,14 +248,28 @@ static const struct v4_field account_check_in[] = {
     V4_LAST,
 };
 
+static void tell_checked(struct v4_call *c, const json_t *item, int number, bool imported)
+{
+    json_t *entry = add_result(c, item, number);
+
+    json_object_set_new(entry, "AccountStatus", json_string(imported ? "Imported" : "NotImported"));
+}
+
+static void ask_to_check(struct v4_call *c, const json_t *item, struct v4_ask *ret)
+{
+    struct text id = v4_text_in(item, "UserID");
+
+    if (v4_is_user(id))
+        ret->path[0] = (struct param)V4_PARAM("user", id);
+    else
+        tell_checked(c, item, 0, false);
+}
+
 static void take_checked(struct v4_call *c, const json_t *item)
 {
     bool unknown = c->step_err.code == ERR_USER_UNKNOWN;
-    json_t *entry = add_result(c, item, unknown ? 0 : v4_step_number(c));
 
-    json_object_set_new(
-        entry, "AccountStatus",
-        json_string(c->step_err.code == ERR_NONE ? "Imported" : "NotImported"));
+    tell_checked(c, item, unknown ? 0 : v4_step_number(c), c->step_err.code == ERR_NONE);
 }
 
 static void account_check(struct v4_call *c)
@@ -259,7 +277,7 @@ static void account_check(struct v4_call *c)
     const struct v4_each each = {
         .items = v4_get(c, "CheckItem"),
         .operation = &user_get,
-        .ask = ask_named,
+        .ask = ask_to_check,
         .take = take_checked};
 
     v4_answer(c, "ResultItem", json_array());

@@ -62,6 +62,28 @@ static json_t *text_value(const json_t *value)
     return json_is_string(value) ? json_incref((json_t *)value) : json_string("");
 }
 
+/* What /v1 calls a field of a friend's own; absent when the tag is none. */
+static struct text own_name(struct text tag)
+{
+    struct text prefix = TEXT(SNS_CUSTOM_PREFIX);
+
+    if (!text_starts_with(tag, prefix) || tag.len == prefix.len)
+        return TEXT_ABSENT;
+    struct text name = {tag.ptr + prefix.len, tag.len - prefix.len};
+    return text_starts_with(name, TEXT(V4_OWN_PREFIX)) ? TEXT_ABSENT : name;
+}
+
+static bool has_own_names(const json_t *item)
+{
+    const json_t *own;
+    size_t i;
+
+    json_array_foreach(json_object_get(item, "CustomItem"), i, own)
+        if (!text_present(own_name(v4_text_in(own, "Tag"))))
+            return false;
+    return true;
+}
+
 static json_t *custom_of(const json_t *item, const json_t *before)
 {
     json_t *custom = before ? json_copy(json_object_get(before, "custom")) : json_object();
@@ -74,13 +96,10 @@ static json_t *custom_of(const json_t *item, const json_t *before)
         json_object_set_new(custom, SNS_ADD_SOURCE, v4_json_text(source));
     if (text_present(wording))
         json_object_set_new(custom, SNS_ADD_WORDING, v4_json_text(wording));
-    json_array_foreach(json_object_get(item, "CustomItem"), i, own) {
-        struct text tag = v4_text_in(own, "Tag");
-        if (text_starts_with(tag, TEXT(SNS_CUSTOM_PREFIX)))
-            json_object_set_new(
-                custom, tag.ptr + sizeof(SNS_CUSTOM_PREFIX) - 1,
-                text_value(json_object_get(own, "Value")));
-    }
+    json_array_foreach(json_object_get(item, "CustomItem"), i, own)
+        json_object_set_new(
+            custom, own_name(v4_text_in(own, "Tag")).ptr,
+            text_value(json_object_get(own, "Value")));
     return custom;
 }
 
@@ -397,6 +416,8 @@ static void next_import(struct v4_call *c)
            json_array_size(friends) < IMPORT_MAX) {
         const json_t *item = json_array_get(importing->items, importing->i++);
         int number = sns_names_number(importing->naming.refused, sns_group_of(item));
+        if (!has_own_names(item))
+            number = 30001;
         if (!v4_is_user(sns_peer(item)))
             sns_result(c, item, 30003);
         else if (number)
@@ -462,8 +483,8 @@ static json_t *patch_of(const json_t *item, const json_t *friend)
             json_object_set_new(patch, "remark", text_value(new));
         else if (text_equal(tag, TEXT("Tag_SNS_IM_Group")))
             json_object_set_new(patch, "groups", sns_names(new));
-        else if (text_starts_with(tag, TEXT(SNS_CUSTOM_PREFIX)))
-            json_object_set_new(custom, tag.ptr + sizeof(SNS_CUSTOM_PREFIX) - 1, text_value(new));
+        else if (text_present(own_name(tag)))
+            json_object_set_new(custom, own_name(tag).ptr, text_value(new));
         else {
             json_decref(patch);
             return NULL;

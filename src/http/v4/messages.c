@@ -734,25 +734,33 @@ static void take_unread(struct v4_call *c)
     v4_answer(c, "AllC2CUnreadMsgNum", json_incref(json_object_get(v4_reply(c), "total")));
 }
 
+static void tell_unknown_peer(struct v4_call *c, const json_t *item)
+{
+    json_array_append_new(
+        json_object_get(c->answer, "ErrorList"),
+        json_pack("{s:O, s:i}", "Peer_Account", item, "ErrorCode", 70107));
+}
+
 static void ask_unread_of(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
+    if (!v4_is_user(v4_text_of(item))) {
+        tell_unknown_peer(c, item);
+        return;
+    }
     ret->path[0] = (struct param)V4_PARAM("user", v4_text(c, "To_Account"));
     ret->path[1] = (struct param)V4_PARAM("peer", v4_text_of(item));
 }
 
 static void take_unread_of(struct v4_call *c, const json_t *item)
 {
-    bool known = c->step_err.code == ERR_NONE;
-    json_t *list = json_object_get(c->answer, known ? "C2CUnreadMsgNumList" : "ErrorList");
-
-    if (known)
+    if (c->step_err.code == ERR_NONE)
         json_array_append_new(
-            list, json_pack(
-                      "{s:O, s:O}", "Peer_Account", item, "C2CUnreadMsgNum",
-                      json_object_get(v4_reply(c), "unread")));
+            json_object_get(c->answer, "C2CUnreadMsgNumList"),
+            json_pack(
+                "{s:O, s:O}", "Peer_Account", item, "C2CUnreadMsgNum",
+                json_object_get(v4_reply(c), "unread")));
     else if (c->step_err.code == ERR_USER_UNKNOWN && !names_field(&c->step_err, "/user"))
-        json_array_append_new(
-            list, json_pack("{s:O, s:i}", "Peer_Account", item, "ErrorCode", 70107));
+        tell_unknown_peer(c, item);
     else
         v4_fail_step(c);
 }

@@ -80,7 +80,8 @@ static struct text custom_name(struct text tag)
     if (!text_starts_with(tag, prefix) || tag.len == prefix.len ||
         tag.len > prefix.len + CUSTOM_LETTERS)
         return TEXT_ABSENT;
-    return (struct text){tag.ptr + prefix.len, tag.len - prefix.len};
+    struct text name = {tag.ptr + prefix.len, tag.len - prefix.len};
+    return text_starts_with(name, TEXT(V4_OWN_PREFIX)) ? TEXT_ABSENT : name;
 }
 
 bool v4_is_profile_tag(struct text name)
@@ -307,8 +308,10 @@ static const struct v4_field portrait_get_out[] = {
 
 static void ask_profile(struct v4_call *c, const json_t *item, struct v4_ask *ret)
 {
-    (void)c;
-    ret->path[0] = (struct param)V4_PARAM("user", v4_text_of(item));
+    if (v4_is_user(v4_text_of(item)))
+        ret->path[0] = (struct param)V4_PARAM("user", v4_text_of(item));
+    else
+        v4_result(c, "UserProfileItem", json_string_value(item), 40003);
 }
 
 static void take_profile(struct v4_call *c, const json_t *item)

@@ -209,12 +209,29 @@ static void changed(struct v4_call *c)
     }
 }
 
+/* A name that no account could have is that of none: /v1 would find its form wrong. */
+static bool names_accounts(const json_t *changes)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(changes, i, one)
+        if (!v4_is_user(v4_text_in(one, "user")))
+            return false;
+    return true;
+}
+
 static void make_changes(struct v4_call *c)
 {
     const struct change *change = c->state;
     const struct v4_ask ask = {.body = json_pack("{s:O}", "changes", change->changes)};
 
-    v4_ask(c, &user_tag_change, &ask, changed);
+    if (names_accounts(change->changes)) {
+        v4_ask(c, &user_tag_change, &ask, changed);
+        return;
+    }
+    json_decref(ask.body);
+    v4_fail(c, v4_number(V4_PUSH, ERR_USER_UNKNOWN), "%s", err_info(ERR_USER_UNKNOWN)->title);
 }
 
 /* `remove`: remove, of tags, or remove_prefixes; takes the references. */
@@ -309,25 +326,53 @@ static const struct v4_field im_get_tag_out[] = {
     V4_LAST,
 };
 
-static void ask_tags(struct v4_call *c, json_t *takes_users, v4_next *next)
+/* What could be an account of those who are asked about; never none, which could not be asked. */
+static json_t *users_of(const struct v4_call *c)
 {
-    const struct v4_ask ask = {.body = json_pack("{s:o}", "users", takes_users)};
+    json_t *users = json_array();
+    json_t *user;
+    size_t i;
+
+    json_array_foreach(v4_get(c, "To_Account"), i, user)
+        if (v4_is_user(v4_text_of(user)))
+            json_array_append(users, user);
+    if (json_array_size(users) == 0)
+        json_array_append_new(users, v4_json_text(c->op->caller.subject));
+    return users;
+}
+
+static void ask_tags(struct v4_call *c, v4_next *next)
+{
+    const struct v4_ask ask = {.body = json_pack("{s:o}", "users", users_of(c))};
 
     v4_ask(c, &user_tag_query, &ask, next);
 }
 
-static json_t *users_of(const struct v4_call *c)
+/* What it replied: the tags of each. */
+static json_t *tags_by_user(struct v4_call *c)
 {
-    return json_incref((json_t *)v4_get(c, "To_Account"));
+    json_t *map = v4_owned(c, json_object());
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
+        json_object_set(
+            map, json_string_value(json_object_get(item, "user")), json_object_get(item, "tags"));
+    return map;
 }
 
-static json_t *own_tags(const json_t *item)
+static const json_t *tags_of(const json_t *by_user, const json_t *user)
+{
+    return json_object_get(by_user, json_string_value(user));
+}
+
+static json_t *own_tags(const json_t *all)
 {
     json_t *tags = json_array();
     json_t *tag;
     size_t i;
 
-    json_array_foreach(json_object_get(item, "tags"), i, tag)
+    json_array_foreach(all, i, tag)
         if (!is_attribute(v4_text_of(tag)))
             json_array_append(tags, tag);
     return tags;
@@ -342,21 +387,21 @@ static void answer_twice(struct v4_call *c, const char *outer, const char *inner
 
 static void tags_read(struct v4_call *c)
 {
+    json_t *by_user = tags_by_user(c);
     json_t *list = json_array();
-    const json_t *item;
+    json_t *user;
     size_t i;
 
-    json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
+    json_array_foreach(v4_get(c, "To_Account"), i, user)
         json_array_append_new(
             list,
-            json_pack(
-                "{s:O, s:o}", "To_Account", json_object_get(item, "user"), "Tags", own_tags(item)));
+            json_pack("{s:O, s:o}", "To_Account", user, "Tags", own_tags(tags_of(by_user, user))));
     answer_twice(c, "UserTags", "Tags", list);
 }
 
 static void im_get_tag(struct v4_call *c)
 {
-    ask_tags(c, users_of(c), tags_read);
+    ask_tags(c, tags_read);
 }
 
 const struct v4_work v4_im_get_tag = {users_in, im_get_tag_out, im_get_tag};
@@ -364,19 +409,20 @@ const struct v4_work v4_im_get_tag = {users_in, im_get_tag_out, im_get_tag};
 static void tags_to_remove(struct v4_call *c)
 {
     struct change *change = arena_alloc(c->op->arena, sizeof(*change));
-    const json_t *item;
+    json_t *by_user = tags_by_user(c);
+    json_t *user;
     size_t i;
 
     change->changes = v4_owned(c, json_array());
     c->state = change;
-    json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
-        add_change(change, json_object_get(item, "user"), "remove", own_tags(item), json_array());
+    json_array_foreach(v4_get(c, "To_Account"), i, user)
+        add_change(change, user, "remove", own_tags(tags_of(by_user, user)), json_array());
     make_changes(c);
 }
 
 static void im_remove_all_tags(struct v4_call *c)
 {
-    ask_tags(c, users_of(c), tags_to_remove);
+    ask_tags(c, tags_to_remove);
 }
 
 const struct v4_work v4_im_remove_all_tags = {users_in, v4_nothing, im_remove_all_tags};
@@ -468,13 +514,13 @@ static void begin_attrs(struct v4_call *c)
 const struct v4_work v4_im_set_attr = {change_attrs_in, v4_nothing, begin_attrs};
 const struct v4_work v4_im_remove_attr = {change_attrs_in, v4_nothing, begin_attrs};
 
-static json_t *attrs_of(const json_t *names, const json_t *item)
+static json_t *attrs_of(const json_t *names, const json_t *tags)
 {
     json_t *attrs = json_object();
     const json_t *tag;
     size_t i;
 
-    json_array_foreach(json_object_get(item, "tags"), i, tag) {
+    json_array_foreach(tags, i, tag) {
         struct text t = v4_text_of(tag);
         if (is_attribute(t))
             json_object_set_new(
@@ -486,22 +532,23 @@ static json_t *attrs_of(const json_t *names, const json_t *item)
 
 static void attrs_read(struct v4_call *c)
 {
+    json_t *by_user = tags_by_user(c);
     json_t *list = json_array();
-    const json_t *item;
+    json_t *user;
     size_t i;
 
-    json_array_foreach(json_object_get(v4_reply(c), "items"), i, item)
+    json_array_foreach(v4_get(c, "To_Account"), i, user)
         json_array_append_new(
             list, json_pack(
-                      "{s:O, s:o}", "To_Account", json_object_get(item, "user"), "Attrs",
-                      attrs_of(c->state, item)));
+                      "{s:O, s:o}", "To_Account", user, "Attrs",
+                      attrs_of(c->state, tags_of(by_user, user))));
     answer_twice(c, "UserAttrs", "Attrs", list);
 }
 
 static void attrs_with_all_names(struct v4_call *c)
 {
     c->state = names_told(c);
-    ask_tags(c, users_of(c), attrs_read);
+    ask_tags(c, attrs_read);
 }
 
 static void im_get_attr(struct v4_call *c)
@@ -632,6 +679,7 @@ static void send_push(struct v4_call *c, bool only_replay, v4_next *next)
         .body = json_incref(push->body),
         .idempotency_key = text_of(
             arena_printf(c->op->arena, "im_push-%lld", (long long)v4_int(c, "MsgRandom", 0))),
+        .named_by_key = true,
         .only_replay = only_replay};
 
     v4_ask(c, &notification_send, &ask, next);

@@ -46,13 +46,6 @@ static void add_marks(json_t *item, const json_t *conversation, const json_t *gr
     json_object_set_new(item, "ContactGroupId", numbers_of(conversation, groups));
 }
 
-static bool is_marked(const json_t *conversation)
-{
-    return text_present(v4_text_in(conversation, "marks")) ||
-           text_present(v4_text_in(conversation, "custom_mark")) ||
-           json_array_size(json_object_get(conversation, "groups")) > 0;
-}
-
 static json_t *contact_out(const json_t *conversation, const json_t *groups)
 {
     json_t *item = json_pack(
@@ -783,9 +776,8 @@ static void take_marked(struct v4_call *c)
     const json_t *conversation;
     size_t i;
 
-    json_array_foreach(json_object_get(v4_reply(c), "items"), i, conversation)
-        if (is_marked(conversation))
-            json_array_append_new(list, contact_out(conversation, c->state));
+    json_array_foreach(c->listed, i, conversation)
+        json_array_append_new(list, contact_out(conversation, c->state));
     v4_answer(c, "ContactItem", list);
     v4_answer(c, "GroupItem", groups_out(c->state));
     v4_answer(c, "CompleteFlag", json_integer(1));
@@ -794,8 +786,11 @@ static void take_marked(struct v4_call *c)
 
 static void marked_with_groups(struct v4_call *c)
 {
+    const struct v4_listing listing = {
+        &conversation_marked_list, v4_text(c, "From_Account"), take_marked};
+
     keep_groups(c);
-    ask_conversations(c, take_marked);
+    v4_list_all(c, &listing);
 }
 
 static void get_contact_group(struct v4_call *c)

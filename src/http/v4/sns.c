@@ -113,10 +113,12 @@ const json_t *sns_find(const json_t *by_peer, const json_t *item)
 void sns_ask_about(
     struct v4_call *c, const struct operation *check, const json_t *items, v4_next *next)
 {
+    json_t *peers = peers_of(items);
     const struct v4_ask ask = {
-        .path = {V4_PARAM("user", sns_from(c))},
-        .body = json_pack("{s:o}", "peers", peers_of(items))};
+        .path = {V4_PARAM("user", sns_from(c))}, .body = json_pack("{s:o}", "peers", peers)};
 
+    if (json_array_size(peers) == 0) /* whoever asks must be there all the same */
+        json_array_append_new(peers, v4_json_text(sns_from(c)));
     v4_ask(c, check, &ask, next);
 }
 

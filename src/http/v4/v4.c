@@ -53,17 +53,29 @@ struct v4 {
 
 /* ---- life ---- */
 
+/* False: there are too many. */
+static bool name_admins(struct v4 *v4, struct text names)
+{
+    while (text_present(names)) {
+        if (v4->n_admins == ADMINS_MAX)
+            return false;
+        v4->admins[v4->n_admins++].name = text_trim(text_cut(&names, ','));
+    }
+    return true;
+}
+
 int v4_new(const struct settings *borrows, struct v4 **ret, char *why, size_t why_size)
 {
     struct v4 *v4 = mem_alloc(sizeof(*v4));
-    struct text rest = text_of(borrows->v4_admins);
 
     v4->settings = borrows;
     v4->key = text_trim(text_of(borrows->v4_key));
     pthread_mutex_init(&v4->mutex, NULL);
     *ret = v4;
-    while (text_present(rest) && v4->n_admins < ADMINS_MAX)
-        v4->admins[v4->n_admins++].name = text_trim(text_cut(&rest, ','));
+    if (!name_admins(v4, text_of(borrows->v4_admins))) {
+        snprintf(why, why_size, "DUET_V4_ADMINS may have at most %d names.", ADMINS_MAX);
+        return -1;
+    }
     if ((borrows->v4_app_id == 0) == (v4->key.len == 0))
         return 0;
     snprintf(
