@@ -58,9 +58,21 @@ enum field_place {
 /* An INT or TIME that is not there. */
 #define FIELD_ABSENT INT64_MIN
 
+/* A member of a list whose members go one by one, that is wrong by itself. */
+struct left_out {
+    size_t place; /* its index in the request */
+    struct err err;
+    struct left_out *next;
+};
+
 struct list {
     void *items;
     size_t n_items;
+    /* Of one whose members go one by one: the place of each in the request, and what is not here.
+     */
+    size_t *places;
+    struct left_out *left_out;
+    size_t n_left_out;
 };
 
 struct field {
@@ -87,6 +99,8 @@ struct field {
     const struct fields *of;        /* OBJECT, LIST */
     const struct variant *variants; /* VARIANTS; a row without a name ends it */
     int64_t max_value_bytes;        /* MAP, TEXTS: bytes of each value */
+    bool one_by_one;  /* LIST, TEXTS in requests: a member that is wrong is left out, and its result
+                       * tells why; where all are, the request is wrong */
     bool null_values; /* MAP: a value may be null; in a merge patch it ends the name */
 };
 
@@ -178,6 +192,13 @@ int fields_decode(
     struct arena *arena,
     void *ret,
     struct err *err);
+
+/* Takes member i, of `size` bytes, out of a list whose members go one by one. */
+void list_leave_out(struct list *list, size_t i, size_t size, const struct err *err);
+/* -1 with what is wrong with each where no member is left. */
+int list_must_hold(const struct list *list, struct err *err);
+/* The place of member i in the request. */
+size_t list_place(const struct list *list, size_t i);
 
 /* Writes the record as a JSON object. Texts in it are UTF-8. */
 void fields_encode(const struct fields *fields, const void *record, struct buf *ret);

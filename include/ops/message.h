@@ -64,9 +64,9 @@ struct op;
 /* 0, or ERR_INVALID_REQUEST unless one of the two is given: `text` stands for one text element.
  * `prefix` is the pointer of the object that holds them. */
 int message_check_content(
-    struct op *op, const char *prefix, const json_t *elements, struct text text);
-/* The elements as JSON, in the arena. Absent, with op->err filled, when they are too long. */
+    struct err *err, const char *prefix, const json_t *elements, struct text text);
+/* The elements as JSON, in the arena of *err. Absent, with *err filled, when they are too long. */
 struct text message_elements(
-    struct op *op, const char *prefix, const json_t *elements, struct text text);
+    struct err *err, const char *prefix, const json_t *elements, struct text text);
 /* The elements that consist of one, `{"type": type, name: text}`; the arena's. */
 json_t *message_one_element(struct op *op, const char *type, const char *name, struct text text);

@@ -1,9 +1,11 @@
-/* What went wrong with one item of several, as it stands in the list of results. */
+/* What went wrong with single items of several: how results tell it. */
 #pragma once
 
-#include "base/arena.h"
-#include "base/text.h"
+#include "base/op.h"
 
-/* *problem holds an error's code, as SQL gives it, or is absent: then nothing changes. It becomes
- * the JSON of a problem document, *status what the item would have been answered with alone. */
-void problem_tell(struct arena *arena, struct text *problem, int64_t *status);
+/* After store_call_rows: completes the `results` of an operation on `in_list`, a list of its
+ * request whose members go one by one. A row's `problem`, the code of an error as SQL gives it,
+ * becomes the JSON of a problem document, its `status` what the item would have been answered with
+ * alone; members that were left out get a result at their place. `key` is the member that a result
+ * and an item share, which may be the item itself; NULL: none. */
+void problem_tell(struct op *op, const char *in_list, const char *key);

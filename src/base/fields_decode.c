@@ -215,6 +215,13 @@ static void decode_members(
     json_t *json,
     void *record);
 
+static void decode_json_value(
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    json_t *json,
+    void *ret);
+
 static void decode_variant(
     struct decoding *d, const struct field *field, const struct place *place, json_t *json)
 {
@@ -272,31 +279,94 @@ static struct text json_text(const json_t *json)
     return (struct text){json_string_value(json), json_string_length(json)};
 }
 
-static void decode_texts(
+/* ---- lists ---- */
+
+static size_t member_size(const struct field *field)
+{
+    return field->kind == FIELD_KIND_LIST ? field->of->size : sizeof(struct text);
+}
+
+static void decode_list_member(
+    struct decoding *d,
+    const struct field *field,
+    const struct place *place,
+    json_t *json,
+    void *ret)
+{
+    const struct field text = {
+        .kind = FIELD_KIND_TEXT, .min = 1, .max = field->max_value_bytes, .one_of = field->one_of};
+
+    if (field->kind == FIELD_KIND_LIST)
+        decode_members(d, field->of, place, NULL, json, ret);
+    else
+        decode_json_value(d, &text, place, json, ret);
+}
+
+size_t list_place(const struct list *list, size_t i)
+{
+    return list->places ? list->places[i] : i;
+}
+
+/* In the order of the request. */
+static void leave_out(struct list *list, size_t place, const struct err *err)
+{
+    struct left_out *out = arena_alloc(err->arena, sizeof(*out));
+    struct left_out **at = &list->left_out;
+
+    while (*at && (*at)->place < place)
+        at = &(*at)->next;
+    *out = (struct left_out){place, *err, *at};
+    *at = out;
+    list->n_left_out++;
+}
+
+void list_leave_out(struct list *list, size_t i, size_t size, const struct err *err)
+{
+    char *item = (char *)list->items + i * size;
+    size_t n_behind = list->n_items - i - 1;
+
+    leave_out(list, list->places[i], err);
+    memmove(item, item + size, n_behind * size);
+    memmove(&list->places[i], &list->places[i + 1], n_behind * sizeof(*list->places));
+    list->n_items--;
+}
+
+int list_must_hold(const struct list *list, struct err *err)
+{
+    if (list->n_items || !list->left_out)
+        return 0;
+    for (const struct left_out *out = list->left_out; out; out = out->next)
+        for (const struct err_field *field = out->err.fields; field; field = field->next)
+            err_field(err, out->err.code, field->pointer, "%s", field->detail);
+    return -1;
+}
+
+static void decode_one_by_one(
     struct decoding *d,
     const struct field *field,
     const struct place *place,
     const json_t *json,
-    struct list *ret)
+    struct list *list)
 {
-    const struct field each = {
-        .kind = FIELD_KIND_TEXT, .min = 1, .max = field->max_value_bytes, .one_of = field->one_of};
-
-    if (!check_array(d, field, place, json))
-        return;
     size_t n = json_array_size(json);
-    struct text *texts = arena_alloc(d->arena, n * sizeof(*texts));
+    size_t size = member_size(field);
+
+    list->places = arena_alloc(d->arena, n * sizeof(*list->places));
     for (size_t i = 0; i < n; i++) {
-        const json_t *member = json_array_get(json, i);
         struct place at = {place, NULL, i};
-        if (!json_is_string(member))
-            WRONG(d, &at, "must be a string");
-        else
-            check_text(d, &each, &at, json_text(member));
-        texts[i] = json_text(member);
+        struct err err;
+        struct decoding own = {d->arena, &err, d->inner};
+        char *item = (char *)list->items + list->n_items * size;
+        err_init(&err, d->arena);
+        decode_list_member(&own, field, &at, json_array_get(json, i), item);
+        if (err.code == ERR_NONE) {
+            list->places[list->n_items++] = i;
+        } else {
+            memset(item, 0, size);
+            leave_out(list, i, &err);
+        }
     }
-    if (ret)
-        *ret = (struct list){texts, n};
+    list_must_hold(list, d->err);
 }
 
 static void decode_list(
@@ -306,17 +376,24 @@ static void decode_list(
     const json_t *json,
     struct list *ret)
 {
+    struct list list = {0};
+
     if (!check_array(d, field, place, json))
         return;
     size_t n = json_array_size(json);
-    char *items = arena_alloc(d->arena, n * field->of->size);
-    for (size_t i = 0; i < n; i++) {
-        struct place member = {place, NULL, i};
-        decode_members(
-            d, field->of, &member, NULL, json_array_get(json, i), items + i * field->of->size);
+    list.items = arena_alloc(d->arena, n * member_size(field));
+    if (field->one_by_one) {
+        decode_one_by_one(d, field, place, json, &list);
+    } else {
+        for (; list.n_items < n; list.n_items++) {
+            struct place at = {place, NULL, list.n_items};
+            decode_list_member(
+                d, field, &at, json_array_get(json, list.n_items),
+                (char *)list.items + list.n_items * member_size(field));
+        }
     }
     if (ret)
-        *ret = (struct list){items, n};
+        *ret = list;
 }
 
 static void decode_json_value(
@@ -376,10 +453,8 @@ static void decode_json_value(
         decode_members(d, field->of, place, NULL, json, ret);
         return;
     case FIELD_KIND_LIST:
-        decode_list(d, field, place, json, ret);
-        return;
     case FIELD_KIND_TEXTS:
-        decode_texts(d, field, place, json, ret);
+        decode_list(d, field, place, json, ret);
         return;
     case FIELD_KIND_RAW:
     case FIELD_KIND_END:

@@ -255,6 +255,77 @@ static void json_that_is_hostile_is_refused(void **state)
     arena_free(arena);
 }
 
+struct singly {
+    struct list list;
+    struct list words;
+};
+
+static const struct field singly_list[] = {
+    FIELD_LIST(struct singly, list, .max = 10, .of = &inner_fields, .one_by_one = true),
+    FIELD_TEXTS(struct singly, words, .max = 10, .max_value_bytes = 3, .one_by_one = true),
+    FIELD_END,
+};
+
+static json_t *parsed(const char *body, struct err *err)
+{
+    json_t *json = NULL;
+
+    assert_int_equal(fields_parse_json(text_of(body), &json, err), 0);
+    return json;
+}
+
+static const struct fields singly_fields = FIELDS(singly_list, struct singly);
+
+static void members_that_go_one_by_one_are_left_out(void **state)
+{
+    struct arena *arena = arena_new();
+    struct singly in = {0};
+    struct err err;
+
+    (void)state;
+    err_init(&err, arena);
+    json_auto_t *body = parsed(
+        "{\"list\":[5,{\"word\":\"w\"},{\"word\":\"w\",\"x\":1}],\"words\":[\"long\",\"a\",\"b\","
+        "\"\"]}",
+        &err);
+    const struct field_source source = {.body = body};
+    assert_int_equal(fields_decode(&singly_fields, &source, arena, &in, &err), 0);
+    assert_int_equal(in.list.n_items, 1);
+    assert_int_equal(((struct inner *)in.list.items)[0].number, 7);
+    assert_int_equal(list_place(&in.list, 0), 1);
+    assert_int_equal(in.list.n_left_out, 2);
+    assert_string_equal(in.list.left_out->err.fields->pointer, "/list/0");
+    assert_string_equal(in.list.left_out->next->err.fields->pointer, "/list/2/x");
+    assert_int_equal(in.words.n_items, 2);
+    assert_int_equal(list_place(&in.words, 1), 2);
+
+    /* What a check finds wrong afterwards joins them in its place. */
+    list_leave_out(&in.words, 0, sizeof(struct text), &in.list.left_out->err);
+    assert_true(text_equal(*(struct text *)in.words.items, TEXT("b")));
+    assert_int_equal(list_place(&in.words, 0), 2);
+    assert_int_equal(in.words.left_out->next->place, 1);
+    assert_int_equal(list_must_hold(&in.words, &err), 0);
+    arena_free(arena);
+}
+
+static void where_all_members_are_wrong_the_request_is(void **state)
+{
+    struct arena *arena = arena_new();
+    struct singly in = {0};
+    struct err err;
+
+    (void)state;
+    err_init(&err, arena);
+    json_auto_t *body = parsed("{\"list\":[5],\"words\":[1,\"long\"]}", &err);
+    const struct field_source source = {.body = body};
+    assert_int_equal(fields_decode(&singly_fields, &source, arena, &in, &err), -1);
+    assert_int_equal(err.n_fields, 3);
+    assert_string_equal(err.fields->pointer, "/list/0");
+    assert_string_equal(err.fields->next->pointer, "/words/0");
+    assert_string_equal(err.fields->next->next->pointer, "/words/1");
+    arena_free(arena);
+}
+
 static void a_struct_becomes_json(void **state)
 {
     struct inner items[] = {{TEXT("a"), 1}, {TEXT_ABSENT, FIELD_ABSENT}};
@@ -264,7 +335,7 @@ static void a_struct_becomes_json(void **state)
         .flag = true,
         .count = FIELD_ABSENT,
         .at = 1000,
-        .list = {items, 2},
+        .list = {.items = items, .n_items = 2},
     };
 
     (void)state;
@@ -295,7 +366,7 @@ static void what_is_absent_may_be_left_out(void **state)
     buf_auto written = BUF(4096);
     fields_encode(&fields, &outer, &written);
     outer.inner.word = TEXT("w");
-    outer.words = (struct list){words, 2};
+    outer.words = (struct list){.items = words, .n_items = 2};
     fields_encode(&fields, &outer, &written);
     buf_char(&written, '\0');
     assert_string_equal(
@@ -328,6 +399,8 @@ int main(void)
         cmocka_unit_test(every_wrong_field_is_named),
         cmocka_unit_test(all_wrong_fields_are_named_at_once),
         cmocka_unit_test(json_that_is_hostile_is_refused),
+        cmocka_unit_test(members_that_go_one_by_one_are_left_out),
+        cmocka_unit_test(where_all_members_are_wrong_the_request_is),
         cmocka_unit_test(a_struct_becomes_json),
         cmocka_unit_test(what_is_absent_may_be_left_out),
         cmocka_unit_test(an_object_may_be_spread_among_the_members),

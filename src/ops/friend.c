@@ -302,7 +302,8 @@ static const struct field friend_import_fields[] = {
         .required = true,
         .min = 1,
         .max = 100,
-        .of = &friend_import_item_fields),
+        .of = &friend_import_item_fields,
+        .one_by_one = true),
     FIELD_IDEMPOTENCY_KEY(struct friend_import),
     FIELD_END,
 };
@@ -336,10 +337,7 @@ static int friend_import_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
         return -1;
-    const struct friend_imports *out = op->out;
-    struct friend_imported *items = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++)
-        problem_tell(op->arena, &items[i].problem, &items[i].status);
+    problem_tell(op, "friends", "peer");
     return 0;
 }
 

@@ -29,21 +29,21 @@ const struct fields message_fields = FIELDS(message_list_of_fields, struct messa
 /* ---- what a message says ---- */
 
 int message_check_content(
-    struct op *op, const char *prefix, const json_t *elements, struct text text)
+    struct err *err, const char *prefix, const json_t *elements, struct text text)
 {
     if (elements && text_present(text))
         return err_field(
-            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/text", prefix),
+            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/text", prefix),
             "stands in place of elements: give one of them");
     if (!elements && !text_present(text))
         return err_field(
-            op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/elements", prefix),
+            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/elements", prefix),
             "is missing");
     return 0;
 }
 
 struct text message_elements(
-    struct op *op, const char *prefix, const json_t *elements, struct text text)
+    struct err *err, const char *prefix, const json_t *elements, struct text text)
 {
     buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
 
@@ -55,9 +55,9 @@ struct text message_elements(
         buf_text(&json, TEXT("}]"));
     }
     if (!json.failed)
-        return arena_text(op->arena, buf_as_text(&json));
+        return arena_text(err->arena, buf_as_text(&json));
     err_field(
-        op->err, ERR_BODY_TOO_LARGE, arena_printf(op->arena, "%s/elements", prefix),
+        err, ERR_BODY_TOO_LARGE, arena_printf(err->arena, "%s/elements", prefix),
         "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
     return TEXT_ABSENT;
 }
@@ -139,7 +139,7 @@ static int message_send_check(struct op *op)
 
     if (text_equal(in->from, in->to))
         return err_field(op->err, ERR_INVALID_REQUEST, "/to", "is the sender itself");
-    if (message_check_content(op, "", in->elements, in->text) != 0)
+    if (message_check_content(op->err, "", in->elements, in->text) != 0)
         return -1;
     /* A user's own token never gets round the receiver's wishes. */
     in->options.enforce_policy |= caller_is_user(&op->caller);
@@ -233,7 +233,7 @@ static int message_send_run(struct op *op)
     *send = (struct send){
         .from = in->from,
         .to = in->to,
-        .elements = message_elements(op, "", in->elements, in->text),
+        .elements = message_elements(op->err, "", in->elements, in->text),
         .custom_data = in->custom_data,
         .push = push_text(op, &in->push),
         .client_id = in->client_id,

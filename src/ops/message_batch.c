@@ -9,10 +9,10 @@
 
 /* `pointer` is where the message stands: "" for the body. */
 static int check_content(
-    struct op *op, const char *pointer, const json_t *elements, struct text text)
+    struct err *err, const char *pointer, const json_t *elements, struct text text)
 {
-    return message_check_content(op, pointer, elements, text) == 0 &&
-                   text_present(message_elements(op, pointer, elements, text))
+    return message_check_content(err, pointer, elements, text) == 0 &&
+                   text_present(message_elements(err, pointer, elements, text))
                ? 0
                : -1;
 }
@@ -41,7 +41,8 @@ static const struct field message_batch_fields[] = {
         .required = true,
         .min = 1,
         .max = BATCH_RECEIVERS_MAX,
-        .max_value_bytes = USER_ID_BYTES),
+        .max_value_bytes = USER_ID_BYTES,
+        .one_by_one = true),
     FIELD_ELEMENTS(struct message_batch),
     FIELD_CONTENT(struct message_batch, text, .not_column = true),
     FIELD_CUSTOM_DATA(struct message_batch),
@@ -82,22 +83,33 @@ static const struct field batch_results_fields[] = {
     FIELD_END,
 };
 
-/* Each receiver once, and not the sender. */
-static int check_receivers(struct op *op, const struct message_batch *in)
+static const char *what_is_wrong(const struct message_batch *in, size_t i)
 {
     const struct text *to = in->to.items;
-    int result = 0;
 
-    for (size_t i = 0; i < in->to.n_items; i++) {
-        bool again = text_equal(to[i], in->from);
-        for (size_t j = 0; j < i && !again; j++)
-            again = text_equal(to[i], to[j]);
-        if (again)
-            result = err_field(
-                op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "/to/%zu", i), "%s",
-                text_equal(to[i], in->from) ? "is the sender itself" : "stands there twice");
+    if (text_equal(to[i], in->from))
+        return "is the sender itself";
+    for (size_t j = 0; j < i; j++)
+        if (text_equal(to[i], to[j]))
+            return "stands there twice";
+    return NULL;
+}
+
+/* Each receiver once, and not the sender. */
+static int check_receivers(struct op *op, struct message_batch *in)
+{
+    for (size_t i = in->to.n_items; i-- > 0;) {
+        const char *wrong = what_is_wrong(in, i);
+        struct err err;
+        if (!wrong)
+            continue;
+        err_init(&err, op->arena);
+        err_field(
+            &err, ERR_INVALID_REQUEST, arena_printf(op->arena, "/to/%zu", list_place(&in->to, i)),
+            "%s", wrong);
+        list_leave_out(&in->to, i, sizeof(struct text), &err);
     }
-    return result;
+    return list_must_hold(&in->to, op->err);
 }
 
 static int message_batch_check(struct op *op)
@@ -105,7 +117,7 @@ static int message_batch_check(struct op *op)
     struct message_batch *in = op->in;
     int result = check_receivers(op, in);
 
-    if (check_content(op, "", in->elements, in->text) != 0)
+    if (check_content(op->err, "", in->elements, in->text) != 0)
         result = -1;
     if (result == 0 && !in->elements)
         in->elements = message_one_element(op, "text", "text", in->text);
@@ -122,12 +134,9 @@ static int message_batch_run(struct op *op)
         return -1;
     const struct batch_results *out = op->out;
     struct batch_result *results = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++) {
-        struct batch_result *one = &results[i];
-        if (in->validate_only)
-            one->message.id = (struct message_id){0};
-        problem_tell(op->arena, &one->problem, &one->status);
-    }
+    for (size_t i = 0; in->validate_only && i < out->results.n_items; i++)
+        results[i].message.id = (struct message_id){0};
+    problem_tell(op, "to", "to");
     return 0;
 }
 
@@ -181,7 +190,8 @@ static const struct field message_import_fields[] = {
         .required = true,
         .min = 1,
         .max = IMPORT_MESSAGES_MAX,
-        .of = &import_item_table),
+        .of = &import_item_table,
+        .one_by_one = true),
     FIELD_TEXT(struct message_import, sent_by, .from = IN_CALLER),
     FIELD_VALIDATE_ONLY(struct message_import),
     FIELD_IDEMPOTENCY_KEY(struct message_import),
@@ -212,22 +222,30 @@ static const struct field import_results_fields[] = {
     FIELD_END,
 };
 
+static int check_item(struct err *err, size_t place, const struct import_item *item)
+{
+    const char *pointer = arena_printf(err->arena, "/messages/%zu", place);
+
+    if (text_equal(item->from, item->to))
+        err_field(
+            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/to", pointer),
+            "is the sender itself");
+    check_content(err, pointer, item->elements, item->text);
+    return err->code == ERR_NONE ? 0 : -1;
+}
+
 static int message_import_check(struct op *op)
 {
-    const struct message_import *in = op->in;
+    struct message_import *in = op->in;
     const struct import_item *items = in->messages.items;
-    int result = 0;
 
-    for (size_t i = 0; i < in->messages.n_items; i++) {
-        const char *pointer = arena_printf(op->arena, "/messages/%zu", i);
-        if (text_equal(items[i].from, items[i].to))
-            result = err_field(
-                op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "%s/to", pointer),
-                "is the sender itself");
-        if (check_content(op, pointer, items[i].elements, items[i].text) != 0)
-            result = -1;
+    for (size_t i = in->messages.n_items; i-- > 0;) {
+        struct err err;
+        err_init(&err, op->arena);
+        if (check_item(&err, list_place(&in->messages, i), &items[i]) != 0)
+            list_leave_out(&in->messages, i, sizeof(*items), &err);
     }
-    return result;
+    return list_must_hold(&in->messages, op->err);
 }
 
 static int message_import_run(struct op *op)
@@ -238,12 +256,9 @@ static int message_import_run(struct op *op)
         return -1;
     const struct import_results *out = op->out;
     struct import_result *results = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++) {
-        struct import_result *one = &results[i];
-        if (in->validate_only)
-            one->id = (struct message_id){0};
-        problem_tell(op->arena, &one->problem, &one->status);
-    }
+    for (size_t i = 0; in->validate_only && i < out->results.n_items; i++)
+        results[i].id = (struct message_id){0};
+    problem_tell(op, "messages", NULL);
     return 0;
 }
 

@@ -127,12 +127,7 @@ static int message_extension_patch_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
         return -1;
-    const struct extension_results *out = op->out;
-    struct extension_result *results = out->results.items;
-    int64_t status; /* of the problem, which says it itself */
-
-    for (size_t i = 0; i < out->results.n_items; i++)
-        problem_tell(op->arena, &results[i].problem, &status);
+    problem_tell(op, "items", NULL);
     return 0;
 }
 

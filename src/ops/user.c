@@ -236,7 +236,8 @@ static const struct field user_import_fields[] = {
         .required = true,
         .min = 1,
         .max = 100,
-        .of = &user_import_item_table),
+        .of = &user_import_item_table,
+        .one_by_one = true),
     FIELD_IDEMPOTENCY_KEY(struct user_import),
     FIELD_END,
 };
@@ -275,26 +276,28 @@ static bool id_fits_path(struct text id)
 /* An id that no path could name would make a user whom nobody can read or delete. */
 static int user_import_check(struct op *op)
 {
-    const struct user_import *in = op->in;
+    struct user_import *in = op->in;
     const struct user_import_item *items = in->users.items;
-    int result = 0;
 
-    for (size_t i = 0; i < in->users.n_items; i++)
-        if (!id_fits_path(items[i].id))
-            result = err_field(
-                op->err, ERR_INVALID_REQUEST, arena_printf(op->arena, "/users/%zu/id", i),
-                "must not hold a slash or backslash, or be \".\" or \"..\"");
-    return result;
+    for (size_t i = in->users.n_items; i-- > 0;) {
+        struct err err;
+        err_init(&err, op->arena);
+        if (id_fits_path(items[i].id))
+            continue;
+        err_field(
+            &err, ERR_INVALID_REQUEST,
+            arena_printf(op->arena, "/users/%zu/id", list_place(&in->users, i)),
+            "must not hold a slash or backslash, or be \".\" or \"..\"");
+        list_leave_out(&in->users, i, sizeof(*items), &err);
+    }
+    return list_must_hold(&in->users, op->err);
 }
 
 static int user_import_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
         return -1;
-    const struct user_import_results *out = op->out;
-    struct user_import_result *results = out->results.items;
-    for (size_t i = 0; i < out->results.n_items; i++)
-        problem_tell(op->arena, &results[i].problem, &results[i].status);
+    problem_tell(op, "users", "id");
     return 0;
 }
 
@@ -487,7 +490,8 @@ static const struct field user_tag_change_fields[] = {
         .required = true,
         .min = 1,
         .max = TAGGED_MAX,
-        .of = &tag_change_fields),
+        .of = &tag_change_fields,
+        .one_by_one = true),
     FIELD_IDEMPOTENCY_KEY(struct user_tag_change),
     FIELD_END,
 };
@@ -518,12 +522,7 @@ static int user_tag_change_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
         return -1;
-    const struct tags_changed *out = op->out;
-    struct tag_changed *results = out->results.items;
-    int64_t status; /* of the problem, which says it itself */
-
-    for (size_t i = 0; i < out->results.n_items; i++)
-        problem_tell(op->arena, &results[i].problem, &status);
+    problem_tell(op, "changes", "user");
     return 0;
 }
 

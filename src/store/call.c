@@ -284,11 +284,32 @@ struct binding {
 static void bind_fields(const struct binding *b, const struct fields *fields, const void *record);
 
 /* The array as it came: the table has looked at it, and SQL takes it apart. */
+static void release_json(void *json)
+{
+    json_decref(json);
+}
+
+/* A list as the request has it, without what was left out; NULL where there is none. */
+static json_t *members_of(const struct op *op, const struct field *field, struct arena *arena)
+{
+    const void *in = (const char *)op->in + field->offset;
+    const struct list *list = in;
+    json_t *json = json_object_get(op->body, field->name);
+
+    if (!list->left_out)
+        return json_is_null(json) ? NULL : json;
+    json_t *left = json_array();
+    arena_defer(arena, release_json, left);
+    for (size_t i = 0; i < list->n_items; i++)
+        json_array_append(left, json_array_get(json, list->places[i]));
+    return left;
+}
+
 static void bind_list(const struct binding *b, const struct field *field)
 {
-    json_t *json = json_object_get(b->op->body, field->name);
+    struct arena *arena = b->params->arena;
 
-    params_json(b->params, json_to_text(b->params->arena, json_is_null(json) ? NULL : json));
+    params_json(b->params, json_to_text(arena, members_of(b->op, field, arena)));
 }
 
 static void bind_texts(const struct binding *b, const struct list *texts)
@@ -379,7 +400,7 @@ static void bind_users_of_items(struct params *params, const struct op *op)
         params_text_array(params, NULL, 0, PG_TEXT);
         return;
     }
-    const json_t *items = json_object_get(op->body, list->name);
+    const json_t *items = members_of(op, list, params->arena);
     size_t n = json_array_size(items);
     struct text *users = arena_alloc(params->arena, n * sizeof(*users));
 

@@ -122,7 +122,7 @@ static int read_list(
     for (size_t i = 0; i < n_rows; i++)
         if (row_read(result, (int)i, field->of, &map, op->arena, items + i * field->of->size) != 0)
             return read_broken(op);
-    *list = (struct list){items, n_rows};
+    *list = (struct list){.items = items, .n_items = n_rows};
     return 0;
 }
 

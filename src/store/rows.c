@@ -194,7 +194,7 @@ static struct list read_texts(struct reading *r, int column)
     const char *p = PQgetvalue(r->result, r->row, column);
 
     if (PQgetisnull(r->result, r->row, column) || take_u32(&p) == 0)
-        return (struct list){NULL, 0};
+        return (struct list){.items = NULL};
     p += 2 * sizeof(uint32_t);
     size_t n = take_u32(&p);
     p += sizeof(uint32_t);
@@ -206,7 +206,7 @@ static struct list read_texts(struct reading *r, int column)
         texts[i] = arena_text(r->arena, (struct text){p, length});
         p += length;
     }
-    return (struct list){texts, n};
+    return (struct list){.items = texts, .n_items = n};
 }
 
 static int read_column(struct reading *r, enum field_kind kind, int column, void *value)

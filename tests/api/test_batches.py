@@ -83,8 +83,24 @@ def test_a_sender_nobody_knows_is_the_error_of_the_whole(api, db, ann):
 
 def test_each_receiver_stands_there_once_and_the_sender_does_not(api, db, ann, bob):
     with unchanged(db):
-        reply = api.post("/v1/messages/batch", batch(ann, [bob, ann, bob]))
-    assert (reply.status, reply.pointers) == (400, ["/to/1", "/to/2"])
+        reply = api.post("/v1/messages/batch", batch(ann, [ann, "x" * 65]))
+    assert (reply.status, reply.pointers) == (400, ["/to/0", "/to/1"])
+    with unchanged(db):
+        reply = api.post("/v1/messages/batch", batch(ann, [ann, ann]))
+    assert (reply.status, reply.pointers) == (400, ["/to/0", "/to/1"])
+    reply = api.post("/v1/messages/batch", batch(ann, ["", bob, ann, bob, "x" * 65]))
+    results = reply.json["results"]
+    assert [(one["to"], one["status"]) for one in results] == [
+        ("", 400), (bob, 201), (ann, 400), (bob, 400), ("x" * 65, 400)]
+    details = [one["problem"]["errors"] for one in results if "problem" in one]
+    assert [[error["pointer"] for error in errors] for errors in details] == [["/to/0"], ["/to/2"], ["/to/3"], ["/to/4"]]
+    assert len(texts(api, bob, ann)) == 1
+
+
+def test_a_message_that_is_wrong_is_sent_to_nobody(api, db, ann, bob):
+    with unchanged(db):
+        reply = api.post("/v1/messages/batch", {**batch(ann, [bob, ann]), "elements": []})
+    assert (reply.status, reply.pointers) == (400, ["/elements"])
 
 
 def test_content_that_is_too_long_is_refused(api, db, ann, bob):
@@ -170,20 +186,34 @@ def test_every_wrong_field_of_an_import_is_named(api, db, ann, bob):
         {**past(ann, bob), "elements": [{"type": "text", "text": "x"}]},
         {"from": ann, "to": bob, "sent_at": "yesterday"},
     ]
+    pointers = ["/messages/0/to", "/messages/1/text", "/messages/2/sent_at"]
     with unchanged(db):
         reply = api.post("/v1/messages/import", {"messages": items})
-    assert reply.status == 400
-    assert reply.pointers == ["/messages/2/sent_at"]
-    reply = api.post("/v1/messages/import", {"messages": items[:2] + [past(ann, bob)]})
-    assert reply.pointers == ["/messages/0/to", "/messages/1/text"]
+    assert (reply.status, reply.pointers) == (400, pointers)
+    results = api.post("/v1/messages/import", {"messages": [*items, past(ann, bob)]}).json["results"]
+    assert [one["status"] for one in results] == [400, 400, 400, 201]
+    assert [one["problem"]["errors"][0]["pointer"] for one in results[:3]] == pointers
+    assert len(texts(api, bob, ann)) == 1
+
+
+def test_an_import_repeated_with_its_key_tells_again_what_was_wrong(api, db, ann, bob):
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    body = {"messages": [past(ann, ann), past(ann, bob)]}
+    first = api.post("/v1/messages/import", body, headers=headers)
+    with unchanged(db):
+        again = api.post("/v1/messages/import", body, headers=headers)
+    assert (again.json, again.headers["Idempotency-Replayed"]) == (first.json, "true")
+    assert [one["status"] for one in first.json["results"]] == [400, 201]
 
 
 def test_an_imported_text_is_no_longer_than_one_that_is_sent(api, db, ann, bob):
     items = [past(ann, bob), past(ann, bob, "x" * 12288)]
     with unchanged(db):
-        reply = api.post("/v1/messages/import", {"messages": items})
+        reply = api.post("/v1/messages/import", {"messages": items[1:]})
     assert (reply.status, reply.code) == (413, "body_too_large")
-    assert reply.pointers == ["/messages/1/elements"]
+    assert reply.pointers == ["/messages/0/elements"]
+    results = api.post("/v1/messages/import", {"messages": items}).json["results"]
+    assert [one["status"] for one in results] == [201, 413]
 
 
 def test_an_import_can_be_repeated(api, ann, bob):

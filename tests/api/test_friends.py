@@ -409,13 +409,17 @@ def test_friend_import_tells_what_became_of_each(api, user, ann, bob):
         {"peer": carol},
         {"peer": dave, "groups": ["none"]},
         {"peer": dave, "one_way": True, "friend_since": "2999-01-01T00:00:00Z"},
+        {"peer": bob, "remark": "x" * 257},
+        {"peer": "x" * 65, "groups": [""]},
     ]
     reply = api.post(f"/v1/users/{ann}/friends", {"friends": friends})
     results = reply.json["results"]
     assert [one["peer"] for one in results] == [one["peer"] for one in friends]
-    assert [one["status"] for one in results] == [201, 404, 400, 200, 404, 201]
+    assert [one["status"] for one in results] == [201, 404, 400, 200, 404, 201, 400, 400]
     codes = [one["problem"]["code"] for one in results if "problem" in one]
-    assert codes == ["user_unknown", "invalid_request", "group_unknown"]
+    assert codes == ["user_unknown", "invalid_request", "group_unknown", "invalid_request", "invalid_request"]
+    pointers = [[error["pointer"] for error in one["problem"].get("errors", [])] for one in results if "problem" in one]
+    assert pointers[3:] == [["/friends/6/remark"], ["/friends/7/peer", "/friends/7/groups/0"]]
     made = api.get(link(ann, bob)).json
     assert (made["remark"], made["groups"], made["custom"]) == ("B", ["home"], {"a": "b"})
     assert made["friend_since"] == "2020-05-17T12:00:00.000Z"
@@ -423,7 +427,7 @@ def test_friend_import_tells_what_became_of_each(api, user, ann, bob):
     assert relation(api, ann, dave) == "outgoing"
     assert api.get(link(ann, dave)).json["friend_since"] < "2999"
     again = api.post(f"/v1/users/{ann}/friends", {"friends": friends}).json["results"]
-    assert [one["status"] for one in again] == [200, 404, 400, 200, 404, 200]
+    assert [one["status"] for one in again] == [200, 404, 400, 200, 404, 200, 400, 400]
 
 
 def test_friend_import_has_limits(api, db, ann, bob):

@@ -34,6 +34,17 @@ def test_who_would_have_too_many_stays_as_it_was(api, ann, bob):
     assert "problem" not in change(api, {"user": ann, "remove": ["t0"], "add": ["more"]}).json["results"][0]
 
 
+def test_a_change_that_is_wrong_fails_alone(api, ann):
+    changes = [{"user": ann, "add": ["x" * 257]}, {"user": ann, "add": ["x"]}, {"add": ["y"]}]
+    results = change(api, *changes).json["results"]
+    assert [one["user"] for one in results] == [ann, ann, ""]
+    assert [one.get("problem", {}).get("errors", [{}])[0].get("pointer") for one in results] == [
+        "/changes/0/add/0", None, "/changes/2/user"]
+    assert tags(api, ann) == {ann: ["x"]}
+    reply = change(api, changes[0], changes[2])
+    assert (reply.status, reply.pointers) == (400, ["/changes/0/add/0", "/changes/1/user"])
+
+
 def test_a_device_may_neither_read_nor_give_tags(api, ann):
     mine = api.as_user(ann)
     assert change(mine, {"user": ann, "add": ["x"]}).code == "forbidden"

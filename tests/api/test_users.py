@@ -463,12 +463,19 @@ def test_user_import_leaves_out_only_what_is_wrong(api, day):
 
 def test_user_import_refuses_what_no_profile_can_hold(api, db):
     name = fresh()
-    users = [{"id": name}, {"id": "a/b"}, {"id": name, "nick": "x" * 257}, {"nick": "x"}, {"id": ".."}]
+    wrong = [{"id": "a/b"}, {"id": name, "nick": "x" * 257}, {"nick": "x"}, {"id": ".."}, 5]
     with unchanged(db):
-        reply = api.post("/v1/users", {"users": users})
-        assert (reply.status, reply.pointers) == (400, ["/users/2/nick", "/users/3/id"])
-        reply = api.post("/v1/users", {"users": [users[0], users[1], users[4]]})
-        assert (reply.status, reply.pointers) == (400, ["/users/1/id", "/users/2/id"])
+        reply = api.post("/v1/users", {"users": wrong[1:3]})
+        assert (reply.status, reply.pointers) == (400, ["/users/0/nick", "/users/1/id"])
+        reply = api.post("/v1/users", {"users": [wrong[0], wrong[3]]})
+        assert (reply.status, reply.pointers) == (400, ["/users/0/id", "/users/1/id"])
+    reply = api.post("/v1/users", {"users": [*wrong, {"id": name, "nick": "Ann"}]})
+    results = reply.json["results"]
+    assert [one["id"] for one in results] == ["a/b", name, "", "..", "", name]
+    assert [one["status"] for one in results] == [400, 400, 400, 400, 400, 201]
+    told = [[error["pointer"] for error in one["problem"]["errors"]] for one in results[:5]]
+    assert told == [["/users/0/id"], ["/users/1/nick"], ["/users/2/id"], ["/users/3/id"], ["/users/4"]]
+    assert api.get(f"/v1/users/{name}").json["nick"] == "Ann"
 
 
 def test_user_import_takes_100_users_and_no_more(api, db):

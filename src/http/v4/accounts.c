@@ -134,11 +134,21 @@ static void take_listed(struct v4_call *c, const json_t *item)
     }
 }
 
+/* Where none could be made there are no results. */
 static void take_made(struct v4_call *c)
 {
-    const json_t *result;
+    const json_t *user, *result;
     size_t i;
 
+    if (c->step_err.code == ERR_INVALID_REQUEST) {
+        json_array_foreach((json_t *)c->state, i, user)
+            fail_account(c, v4_text_in(user, "id"));
+        return;
+    }
+    if (c->step_err.code != ERR_NONE) {
+        v4_fail_step(c);
+        return;
+    }
     json_array_foreach(json_object_get(v4_reply(c), "results"), i, result)
         if (json_object_get(result, "problem"))
             fail_account(c, v4_text_in(result, "id"));
@@ -146,7 +156,7 @@ static void take_made(struct v4_call *c)
 
 static void make_listed(struct v4_call *c)
 {
-    const struct v4_ask ask = {.body = json_pack("{s:O}", "users", c->state)};
+    const struct v4_ask ask = {.body = json_pack("{s:O}", "users", c->state), .takes_errors = true};
 
     if (json_array_size(c->state))
         v4_ask(c, &user_import, &ask, take_made);

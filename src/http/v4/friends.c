@@ -306,7 +306,6 @@ struct importing {
     struct sns_naming naming;
     const json_t *items;
     size_t i;
-    json_t *friends; /* asked for now, in the form of /v1 */
 };
 
 static json_t *import_of(const json_t *item)
@@ -323,78 +322,27 @@ static json_t *import_of(const json_t *item)
     return body;
 }
 
-static bool is_named(const struct err *err, size_t i)
-{
-    char prefix[32];
+static void next_import(struct v4_call *c);
 
-    snprintf(prefix, sizeof(prefix), "/friends/%zu/", i);
-    for (const struct err_field *field = err->fields; field; field = field->next)
-        if (text_starts_with(text_of(field->pointer), text_of(prefix)))
-            return true;
-    return false;
-}
-
-/* Those that /v1 names as not of the right form fail; what is left can be asked for again. */
-static json_t *without_named(struct v4_call *c, const json_t *friends)
+static void fail_all(struct v4_call *c, const json_t *friends, int number)
 {
-    json_t *left = json_array();
-    json_t *friend;
+    const json_t *friend;
     size_t i;
 
     json_array_foreach(friends, i, friend)
-        if (is_named(&c->step_err, i))
-            v4_result(c, "ResultItem", json_string_value(json_object_get(friend, "peer")), 30001);
-        else
-            json_array_append(left, friend);
-    return left;
+        v4_result(c, "ResultItem", json_string_value(json_object_get(friend, "peer")), number);
 }
 
-static void next_import(struct v4_call *c);
-static void take_imported(struct v4_call *c);
-
-/* None: nothing is asked. */
-static void ask_import(struct v4_call *c, json_t *takes_friends)
-{
-    struct importing *importing = c->state;
-    const struct v4_ask ask = {
-        .path = {V4_PARAM("user", sns_from(c))},
-        .body = json_pack("{s:o}", "friends", takes_friends),
-        .takes_errors = true};
-
-    importing->friends = takes_friends;
-    if (json_array_size(takes_friends))
-        v4_ask(c, &friend_import, &ask, take_imported);
-    else
-        json_decref(ask.body);
-}
-
-static void import_without_named(struct v4_call *c)
-{
-    const struct importing *importing = c->state;
-    json_t *left = without_named(c, importing->friends);
-    size_t n_left = json_array_size(left);
-
-    if (n_left && n_left < json_array_size(importing->friends)) {
-        ask_import(c, left);
-        return;
-    }
-    json_decref(left);
-    if (n_left)
-        v4_fail_step(c);
-    else
-        next_import(c);
-}
-
+/* Where all of them are not of the right form there are no results. */
 static void take_imported(struct v4_call *c)
 {
+    const json_t *friends = json_object_get(c->step.body, "friends");
     const json_t *result;
     size_t i;
 
     if (c->step_err.code == ERR_INVALID_REQUEST) {
-        import_without_named(c);
-        return;
-    }
-    if (c->step_err.code != ERR_NONE) {
+        fail_all(c, friends, v4_step_number(c));
+    } else if (c->step_err.code != ERR_NONE) {
         v4_fail_step(c);
         return;
     }
@@ -425,7 +373,14 @@ static void next_import(struct v4_call *c)
         else
             json_array_append_new(friends, import_of(item));
     }
-    ask_import(c, friends);
+    const struct v4_ask ask = {
+        .path = {V4_PARAM("user", sns_from(c))},
+        .body = json_pack("{s:o}", "friends", friends),
+        .takes_errors = true};
+    if (json_array_size(friends))
+        v4_ask(c, &friend_import, &ask, take_imported);
+    else
+        json_decref(ask.body);
 }
 
 static void import_friends(struct v4_call *c)
