@@ -13,7 +13,7 @@
  * waits at once when no other is at work; beside another it joins in when a fair part of all there
  * is waits, or when the other has been at it for long. What is left goes with the next batch, which
  * begins when that one's ends. */
-#define FAIR_PART 4
+#define FAIR_PART 6
 #define WORTH_JOINING_MAX 64
 #define JOIN_AFTER_US (20 * 1000)
 
