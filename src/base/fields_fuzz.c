@@ -33,6 +33,8 @@ struct outer {
     json_t *shapes;
     struct inner inner;
     struct list list;
+    struct list singly;
+    struct list words;
 };
 
 static const struct field outer_list[] = {
@@ -47,9 +49,24 @@ static const struct field outer_list[] = {
     FIELD_VARIANTS(struct outer, shapes, .max = 4, .variants = shapes),
     FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields),
     FIELD_LIST(struct outer, list, .max = 4, .of = &inner_fields),
+    FIELD_LIST(struct outer, singly, .max = 4, .of = &inner_fields, .one_by_one = true),
+    FIELD_TEXTS(struct outer, words, .max = 4, .max_value_bytes = 3, .one_by_one = true),
     FIELD_END,
 };
 static const struct fields outer_fields = FIELDS(outer_list, struct outer);
+
+/* Of members that go one by one, each is either taken in or left out, in the order of the request.
+ */
+static void assert_in_place(const struct list *list)
+{
+    for (size_t i = 1; i < list->n_items; i++)
+        if (list_place(list, i - 1) >= list_place(list, i))
+            abort();
+    for (const struct left_out *out = list->left_out; out; out = out->next)
+        for (size_t i = 0; i < list->n_items; i++)
+            if (list_place(list, i) == out->place)
+                abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,6 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fields_parse_json((struct text){(const char *)data, size}, &body, &err) == 0) {
         const struct field_source source = {.body = body};
         if (fields_decode(&outer_fields, &source, arena, &outer, &err) == 0) {
+            assert_in_place(&outer.singly);
+            assert_in_place(&outer.words);
             /* What was taken in can be written out, and read again. */
             buf_auto written = BUF(1 << 20);
             fields_encode(&outer_fields, &outer, &written);
