@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -26,9 +27,25 @@ static inline void buf_done_auto(struct buf *b)
 }
 #define buf_auto __attribute__((cleanup(buf_done_auto))) struct buf
 
-void buf_add(struct buf *b, const void *bytes, size_t size);
-void buf_text(struct buf *b, struct text t);
-void buf_char(struct buf *b, char c);
+/* What does not fit as it is: makes room, or fails. */
+void buf_add_more(struct buf *b, const void *bytes, size_t size);
+static inline void buf_add(struct buf *b, const void *bytes, size_t size)
+{
+    if (b->failed || size > b->capacity - b->len) {
+        buf_add_more(b, bytes, size);
+    } else if (size) {
+        memcpy(b->ptr + b->len, bytes, size);
+        b->len += size;
+    }
+}
+static inline void buf_text(struct buf *b, struct text t)
+{
+    buf_add(b, t.ptr, t.len);
+}
+static inline void buf_char(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));

@@ -32,27 +32,19 @@ static bool buf_reserve(struct buf *b, size_t size)
     size_t capacity = b->capacity ? b->capacity : FIRST_BYTES;
     while (capacity < b->len + size)
         capacity *= 2;
+    if (capacity > b->ceiling)
+        capacity = b->ceiling; /* so that whoever finds room need not look at the ceiling */
     b->ptr = mem_resize(b->ptr, capacity);
     b->capacity = capacity;
     return true;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t size)
+void buf_add_more(struct buf *b, const void *bytes, size_t size)
 {
     if (size == 0 || !buf_reserve(b, size))
         return;
     memcpy(b->ptr + b->len, bytes, size);
     b->len += size;
-}
-
-void buf_text(struct buf *b, struct text t)
-{
-    buf_add(b, t.ptr, t.len);
-}
-
-void buf_char(struct buf *b, char c)
-{
-    buf_add(b, &c, 1);
 }
 
 void buf_vprintf(struct buf *b, const char *format, va_list args)

@@ -5,14 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes at p stand for themselves within a string. 0xC2 begins the controls above U+007F
+/* Bytes that may not stand for themselves within a string. 0xC2 begins the controls above U+007F
  * and 0xE2 the separators. */
+static const bool special[256] = {
+    [0x00 ... 0x1F] = true, ['"'] = true,  ['\\'] = true,
+    [0x7F] = true,          [0xC2] = true, [0xE2] = true,
+};
+
+/* How many bytes at p stand for themselves. */
 static size_t plain_run(const unsigned char *p, size_t len)
 {
     size_t n = 0;
 
-    while (n < len && p[n] >= 0x20 && p[n] != '"' && p[n] != '\\' && p[n] != 0x7F && p[n] != 0xC2 &&
-           p[n] != 0xE2)
+    while (n < len && !special[p[n]])
         n++;
     return n;
 }
