@@ -11,10 +11,10 @@
 
 /* A call costs as much as some ten messages before it stores the first. So a thread takes what
  * waits at once when no other is at work; beside another it joins in when a fair part of all there
- * is waits, or when the other has been at it for long. What is left goes with the next batch, which
- * begins when that one's ends. */
-#define FAIR_PART 6
-#define WORTH_JOINING_MAX 64
+ * is waits, or a whole batch, or when the other has been at it for long. What is left goes with the
+ * next batch, which begins when that one's ends. A quarter, because two threads share what there
+ * is with the answers to the last batches, which are on their way. */
+#define FAIR_PART 4
 #define JOIN_AFTER_US (20 * 1000)
 
 /* How many that must wait for another thread's users are passed over before the search for a batch
@@ -201,8 +201,9 @@ static void give_back_users(struct sender *s, struct worker *self, size_t n_take
 static size_t worth_joining(const struct sender *s)
 {
     size_t part = s->n_lately / FAIR_PART;
+    size_t whole = (size_t)s->settings->send_batch;
 
-    return part > WORTH_JOINING_MAX ? WORTH_JOINING_MAX : part ? part : 1;
+    return part > whole ? whole : part ? part : 1;
 }
 
 static bool is_worth_taking(const struct sender *s)
