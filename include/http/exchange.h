@@ -13,7 +13,7 @@ struct exchange;
 
 /* At the request line; the target is still percent-encoded. */
 struct exchange *exchange_new(
-    struct server *server,
+    struct loop *loop,
     struct MHD_Connection *connection,
     struct connection *watched,
     const char *target);

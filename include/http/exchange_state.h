@@ -22,6 +22,8 @@ enum stage {
 
 struct exchange {
     struct server *server;
+    struct loop *loop; /* whose thread the exchange belongs to while it is not suspended */
+    struct loop_return back;
     struct MHD_Connection *connection;
     struct connection *watched;
     struct arena *arena;

@@ -1,4 +1,4 @@
-/* The HTTP server: several daemons of libmicrohttpd, one thread each, on one port.
+/* The HTTP server: several daemons of libmicrohttpd, one thread each (http/loop.h), on one port.
  *
  * Not one pool: libmicrohttpd 0.9.75 aborts now and then when an epoll pool is told to stop
  * accepting. Each daemon has a listening socket of its own (SO_REUSEPORT); the kernel spreads the
@@ -11,6 +11,7 @@
 
 #include "base/settings.h"
 #include "http/connections.h"
+#include "http/loop.h"
 #include "http/rate_limit.h"
 #include "http/streams.h"
 #include "http/token.h"
@@ -24,11 +25,10 @@ struct server {
     struct streams *streams;
     char request_id_prefix[17];
     atomic_uint_least64_t n_requests;
-    atomic_int_least64_t n_suspended;
 
-    struct MHD_Daemon **daemons;
-    int *sockets;
-    size_t n_daemons;
+    struct loop **loops;
+    int *sockets; /* of each loop */
+    size_t n_loops;
 };
 
 /* Listens and serves. -1 with one sentence in `why`. `ret_address` is where, with the port it got.

@@ -217,6 +217,7 @@ static ssize_t read_stream(void *exchange, uint64_t position, char *ret, size_t 
     struct exchange *e = exchange;
 
     (void)position;
+    loop_goes_on(e->loop);
     if (e->stage == STAGE_DONE) {
         e->stage = STAGE_ANSWERED;
         connections_phase(e->watched, CONNECTION_REPLY);

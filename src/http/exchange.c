@@ -14,7 +14,7 @@
 /* ---- life ---- */
 
 struct exchange *exchange_new(
-    struct server *server,
+    struct loop *loop,
     struct MHD_Connection *connection,
     struct connection *watched,
     const char *target)
@@ -22,7 +22,9 @@ struct exchange *exchange_new(
     struct arena *arena = arena_new();
     struct exchange *e = arena_alloc(arena, sizeof(*e));
 
-    e->server = server;
+    e->server = loop_context(loop);
+    e->loop = loop;
+    e->back.connection = connection;
     e->connection = connection;
     e->watched = watched;
     e->arena = arena;
@@ -324,13 +326,9 @@ static int authorize(struct exchange *e)
 static void resume(struct op *op, int result)
 {
     struct exchange *e = op->owner;
-    struct server *server = e->server;
-    struct MHD_Connection *connection = e->connection;
-
     e->result = result;
     e->stage = STAGE_DONE;
-    atomic_fetch_sub(&server->n_suspended, 1);
-    MHD_resume_connection(connection);
+    loop_resume(e->loop, &e->back);
 }
 
 static void finish_here(struct op *op, int result)
@@ -369,7 +367,6 @@ void exchange_hand_over(struct exchange *e)
 {
     e->op.done = resume;
     e->stage = STAGE_SUSPENDED;
-    atomic_fetch_add(&e->server->n_suspended, 1);
     MHD_suspend_connection(e->connection);
     op_dispatch(&e->op);
 }
@@ -410,6 +407,7 @@ enum MHD_Result exchange_handle(
     const char *upload,
     size_t *upload_size)
 {
+    loop_goes_on(exchange->loop);
     switch (exchange->stage) {
     case STAGE_HEAD:
         return take_head(exchange, method, version);

@@ -18,8 +18,6 @@
 #define BACKLOG 1024
 /* For requests that are still arriving when the server is told to stop. */
 #define ARRIVING_AT_STOP_US (3 * USEC_PER_SEC)
-/* jansson and libjwt recurse and use the stack for what clients send. */
-#define STACK_BYTES (8u << 20)
 /* For request line, headers and what of the body is in hand; the body itself is kept elsewhere. */
 #define CONNECTION_BYTES (16u << 10)
 /* Callers whose requests are not all back: a megabyte. */
@@ -35,9 +33,10 @@ static struct connection *watched_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-static void *on_request_line(void *server, const char *target, struct MHD_Connection *connection)
+static void *on_request_line(void *loop, const char *target, struct MHD_Connection *connection)
 {
-    return exchange_new(server, connection, watched_of(connection), target);
+    loop_goes_on(loop);
+    return exchange_new(loop, connection, watched_of(connection), target);
 }
 
 static enum MHD_Result on_request(
@@ -197,7 +196,7 @@ static int open_sockets(struct server *server, struct listening *l)
 {
     if (strcmp(l->port, "0") != 0 && check_port_is_free(l) != 0)
         return -1;
-    for (size_t i = 0; i < server->n_daemons; i++) {
+    for (size_t i = 0; i < server->n_loops; i++) {
         server->sockets[i] = bind_socket(l, true);
         if (server->sockets[i] < 0)
             return -1;
@@ -220,7 +219,7 @@ static void write_address(const struct listening *l, char *ret, size_t size)
 
 /* ---- life ---- */
 
-static struct MHD_Daemon *start_daemon(struct server *server, int fd)
+static struct MHD_Daemon *start_daemon(struct server *server, struct loop *loop, int fd)
 {
     const struct settings *settings = server->services->settings;
     int64_t longest_s = settings->reply_timeout_s > settings->idle_timeout_s
@@ -228,23 +227,34 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
                             : settings->idle_timeout_s;
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+        server, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
         /* Our own limit comes first: what libmicrohttpd has no room for waits in the backlog
          * without a word, and the kernel may give one daemon more than its share. */
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)settings->max_connections * 2, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)longest_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
-        (size_t)STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, loop, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_END);
 }
 
-static int start_daemons(struct server *server, char *why, size_t why_size)
+/* -1 with errno set. */
+static int start_loop(struct server *server, size_t i)
 {
-    for (size_t i = 0; i < server->n_daemons; i++) {
-        server->daemons[i] = start_daemon(server, server->sockets[i]);
-        if (server->daemons[i])
+    struct loop *loop = loop_new(server);
+
+    server->loops[i] = loop;
+    if (!loop)
+        return -1;
+    struct MHD_Daemon *daemon = start_daemon(server, loop, server->sockets[i]);
+    return daemon ? loop_start(loop, daemon) : -1;
+}
+
+static int start_loops(struct server *server, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < server->n_loops; i++) {
+        if (start_loop(server, i) == 0)
             continue;
         snprintf(why, why_size, "libmicrohttpd cannot be started: %m.");
         return -1;
@@ -276,10 +286,10 @@ static struct server *server_new(struct services *services, struct tokens *token
         (unsigned long long)random);
     server->services = services;
     server->tokens = tokens;
-    server->n_daemons = (size_t)settings->http_threads;
-    server->daemons = mem_alloc(sizeof(struct MHD_Daemon *) * server->n_daemons);
-    server->sockets = mem_alloc(sizeof(*server->sockets) * server->n_daemons);
-    for (size_t i = 0; i < server->n_daemons; i++)
+    server->n_loops = (size_t)settings->http_threads;
+    server->loops = mem_alloc(sizeof(struct loop *) * server->n_loops);
+    server->sockets = mem_alloc(sizeof(*server->sockets) * server->n_loops);
+    for (size_t i = 0; i < server->n_loops; i++)
         server->sockets[i] = -1;
     server->limits = rate_limit_new(policies, LIMITED_CALLERS);
     server->connections = connections_new(
@@ -311,7 +321,7 @@ int server_start(
     MHD_set_panic_func(on_panic, NULL);
     if (split_address(&listening, borrows_services->settings->listen) != 0 ||
         resolve(&listening) != 0 || open_sockets(server, &listening) != 0 ||
-        start_daemons(server, why, why_size) != 0) {
+        start_loops(server, why, why_size) != 0) {
         server_free(server);
         return -1;
     }
@@ -327,10 +337,8 @@ void server_stop_accepting(struct server *server)
     connections_hurry(server->connections, ARRIVING_AT_STOP_US);
     /* The sockets stay ours and are closed at the end: closed now, their numbers could be
      * another's. */
-    for (size_t i = 0; i < server->n_daemons; i++) {
-        MHD_quiesce_daemon(server->daemons[i]);
-        /* Else the kernel would go on taking clients whom nobody serves any more. */
-        shutdown(server->sockets[i], SHUT_RDWR);
+    for (size_t i = 0; i < server->n_loops; i++) {
+        loop_stop_accepting(server->loops[i], server->sockets[i]);
     }
 }
 
@@ -354,17 +362,16 @@ void server_free(struct server *server)
         return;
     if (server->connections)
         connections_stop(server->connections);
-    for (size_t i = 0; i < server->n_daemons; i++)
-        if (server->daemons[i])
-            MHD_stop_daemon(server->daemons[i]);
-    for (size_t i = 0; i < server->n_daemons; i++)
+    for (size_t i = 0; i < server->n_loops; i++)
+        loop_free(server->loops[i]);
+    for (size_t i = 0; i < server->n_loops; i++)
         if (server->sockets[i] >= 0)
             close(server->sockets[i]);
     if (server->streams)
         streams_free(server->streams);
     connections_free(server->connections);
     rate_limit_free(server->limits);
-    free(server->daemons);
+    free(server->loops);
     free(server->sockets);
     free(server);
 }

@@ -248,16 +248,19 @@ static int read_outcome(struct batch *b, const PGresult *result, int row, struct
 static void finish(struct batch *b, const PGresult *result, int64_t database_us)
 {
     struct send **again = arena_alloc(b->arena, sizeof(*again) * b->n);
+    int *outcomes = arena_alloc(b->arena, sizeof(*outcomes) * b->n);
     size_t n_again = 0;
 
     for (size_t i = 0; i < b->n; i++) {
-        struct send *send = b->sends[i];
-        send->database_us += database_us;
-        int outcome = read_outcome(b, result, (int)i, send);
-        if (outcome == 1)
-            again[n_again++] = send;
+        b->sends[i]->database_us += database_us;
+        outcomes[i] = read_outcome(b, result, (int)i, b->sends[i]);
+    }
+    /* All in one go, so that an HTTP thread is woken for many. */
+    for (size_t i = 0; i < b->n; i++) {
+        if (outcomes[i] == 1)
+            again[n_again++] = b->sends[i];
         else
-            send->done(send, outcome);
+            b->sends[i]->done(b->sends[i], outcomes[i]);
     }
     if (n_again)
         batch_store(b->batcher, again, n_again);

@@ -58,7 +58,7 @@ def test_an_unknown_setting_is_refused(settings):
         ("DUET_SENDERS", "two"),
         ("DUET_SENDERS", "2 "),
         ("DUET_SENDERS", "99999999999999999999"),
-        ("DUET_HTTP_THREADS", "1"),
+        ("DUET_HTTP_THREADS", "0"),
         ("DUET_LOG_LEVEL", "loud"),
         ("DUET_LISTEN", "127.0.0.1"),
         ("DUET_LISTEN", "nowhere:80"),

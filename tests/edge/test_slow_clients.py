@@ -1,6 +1,9 @@
 """Clients that take their time are cut off, and nobody waits because of them."""
 
 import contextlib
+import os
+import pathlib
+import signal
 import threading
 import time
 
@@ -18,6 +21,9 @@ IDLE_SECONDS = 3
 LATE_SECONDS = 2
 HEALTH_SECONDS = 1
 CLIENTS = 20
+# Sockets that libmicrohttpd asks for with one call. Where all are ready it asks again, and would wait.
+LOOKED_AT_IN_ONE_GO = 128
+READY_SECONDS = 5
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: duet.test\r\n\r\n"
 PUT = (
@@ -133,10 +139,11 @@ def test_a_slow_head_is_cut_off(hasty, first, dribble):
         (b"Content-Length: 1000000\r\nExpect: 100-continue\r\n", b"", b""),
         (b"Transfer-Encoding: chunked\r\n", b"", b"1\r\n \r\n"),
         (b"Transfer-Encoding: chunked\r\n", b"2\r\n{}\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n", b"2;" + b"a" * 65536, b""),
         (b"Transfer-Encoding: chunked\r\n", b"2\r\n{}\r\n0\r\nX-T: ", b"a"),
         (b"Transfer-Encoding: chunked\r\n", b"7FFFFFFFFFFFFFFF\r\n{", b" "),
     ],
-    ids=["byte by byte", "expected", "chunk by chunk", "no last chunk", "trailer", "huge chunk"],
+    ids=["byte by byte", "expected", "chunk by chunk", "no last chunk", "endless line", "trailer", "huge chunk"],
 )
 def test_a_slow_body_is_cut_off(hasty, headers, first, dribble):
     assert_cut_off(hasty, put_head(hasty, headers) + first, dribble, BODY_SECONDS)
@@ -173,6 +180,39 @@ def test_a_client_that_does_not_read_is_cut_off(hasty):
 def send_all(connection, data):
     with contextlib.suppress(OSError):
         connection.sendall(data)
+
+
+def processor_seconds(server):
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_what_does_not_fit_into_memory_keeps_no_processor_busy(hasty):
+    """The first line of a chunk that does not end: libmicrohttpd would try again and again."""
+    with connections(hasty, 2) as clients:
+        before = processor_seconds(hasty)
+        for client in clients:
+            client.sendall(put_head(hasty, b"Transfer-Encoding: chunked\r\n") + b"2;" + b"a" * 65536)
+        took = seconds_until_closed(clients, b"", BODY_SECONDS + LATE_SECONDS)
+        used = processor_seconds(hasty) - before
+    assert took > BODY_SECONDS - 0.5
+    assert used < took / 4
+
+
+@pytest.mark.parametrize("count", [LOOKED_AT_IN_ONE_GO, 2 * LOOKED_AT_IN_ONE_GO])
+def test_nobody_waits_where_as_many_are_ready_as_are_looked_at_in_one_go(start_server, count):
+    server = start_server(DUET_HTTP_THREADS=1)
+    with connections(server, count) as clients:
+        for client in clients:
+            client.sendall(HEALTH)
+            assert raw.read_replies(client, 1)[0][0] == 200
+            client.settimeout(READY_SECONDS)
+        server.signal(signal.SIGSTOP)
+        for client in clients:
+            client.sendall(HEALTH)
+        server.signal(signal.SIGCONT)
+        for client in clients:
+            assert raw.read_replies(client, 1)[0][0] == 200
 
 
 def test_over_the_soft_limit_a_client_is_told_so(start_server):
