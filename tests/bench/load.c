@@ -253,23 +253,36 @@ static void reopen_connection(struct load *load, struct connection *connection)
     open_connection(load, connection);
 }
 
+/* What follows the name at the start of the line, or NULL. */
+static const char *header_value(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncasecmp(line, name, length) == 0 && line[length] == ':' ? line + length + 1 : NULL;
+}
+
 static void read_head(struct connection *connection)
 {
     char *end = memmem(connection->answer, connection->have, "\r\n\r\n", 4);
-    const char *length;
+    const char *length = NULL;
 
     if (!end)
         return;
     *end = '\0'; /* what follows is not looked at */
-    length = strcasestr(connection->answer, "\r\nContent-Length:");
+    connection->closes = false;
+    for (const char *line = strchr(connection->answer, '\n'); line; line = strchr(line, '\n')) {
+        line++;
+        if (header_value(line, "Content-Length"))
+            length = header_value(line, "Content-Length");
+        if (header_value(line, "Connection"))
+            connection->closes = strncasecmp(header_value(line, "Connection"), " close", 6) == 0;
+    }
     if (strncmp(connection->answer, "HTTP/1.1 ", 9) != 0 || !length)
         measure_die("answer without a status or a length", connection->answer);
     connection->status = (int)strtol(connection->answer + 9, NULL, 10);
     if (connection->status < 100 || connection->status >= STATUSES)
         measure_die("answer with an unknown status", connection->answer);
-    connection->whole = (size_t)(end + 4 - connection->answer) +
-                        strtoull(length + sizeof("\r\nContent-Length:") - 1, NULL, 10);
-    connection->closes = strcasestr(connection->answer, "\r\nConnection: close") != NULL;
+    connection->whole = (size_t)(end + 4 - connection->answer) + strtoull(length, NULL, 10);
     if (connection->whole >= ANSWER_BYTES)
         measure_die("answer", "is too long");
 }

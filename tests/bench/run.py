@@ -71,8 +71,9 @@ PIECES = {
     "history_64": "server, 64 connections, 20 messages of history",
 }
 
-# One message at a time.
-LONE = ("function_one", "server_1")
+# Measured one after the other, because they are divided by each other and a machine may be faster in
+# one minute than in the next.
+TOGETHER = (("function_one", "server_1"), ("server_64", "function", "server_256"))
 
 # name, which figure, of what, divided by that of what, the mark, whether it is to be above the mark
 RATIOS = (
@@ -543,12 +544,11 @@ def parse_arguments():
 
 
 def shuffled(pieces):
-    """Another order each time; only the two whose latencies are compared stay side by side, because
-    how long the disk takes to make one row safe may change from one minute to the next."""
-    pairs = random.sample(LONE, len(LONE))
-    groups = [[piece] for piece in pieces if piece not in LONE]
-    groups.append([piece for piece in pairs if piece in pieces])
-    return [piece for group in random.sample(groups, len(groups)) for piece in group]
+    """Another order each time, forwards or backwards for those that stay together."""
+    groups = [[piece for piece in group if piece in pieces] for group in TOGETHER]
+    groups += [[piece] for piece in pieces if not any(piece in group for group in TOGETHER)]
+    turned = [random.choice((group, group[::-1])) for group in groups]
+    return [piece for group in random.sample(turned, len(turned)) for piece in group]
 
 
 def measure_rounds(arguments, database, folder):
