@@ -2,7 +2,8 @@
  *
  * libmicrohttpd's own time-out is a timer of inactivity: a client that sends a byte now and then
  * keeps its connection for ever. Here each phase of a connection has an absolute deadline, and one
- * thread shuts the sockets down that are past theirs; libmicrohttpd then finds the end of the
+ * thread shuts the sockets down that are past theirs, and those of requests that have sent more
+ * than there is room for, which nobody reads any more; libmicrohttpd then finds the end of the
  * stream and closes them as usual. */
 #pragma once
 

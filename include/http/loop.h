@@ -2,9 +2,10 @@
  *
  * The thread is ours and not the library's (its "external" mode), for what it gets back from other
  * threads: a batch of messages ends many requests at once. The library's own way wakes its thread
- * for each of them, and has it look through all that are suspended, under a lock that the others
- * wait for. Here they are put on a list, and the thread is woken once. Nor does it wait, as the
- * library's does, where exactly as many sockets are ready as the library asks for in one call. */
+ * for each of them, and has it look through all that are suspended each time, under a lock that the
+ * others wait for. Here they are put on a list, and the thread is woken once. Nor does it wait, as
+ * the library's does, where exactly as many sockets are ready as the library asks for in one call.
+ */
 #pragma once
 
 #include <microhttpd.h>

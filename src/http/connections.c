@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -12,6 +13,10 @@
 
 /* How late a connection may be cut off. A walk over 10,000 entries takes some 20 microseconds. */
 #define WALK_EVERY_US (USEC_PER_SEC / 4)
+/* Walks in a row that find a request arriving, and bytes of it that nobody reads: it has sent more
+ * than there is room for, the first line of a chunk, say, that does not end. libmicrohttpd leaves
+ * that be. */
+#define WALKS_UNREAD 8
 #define NO_DEADLINE INT64_MAX
 #define NO_SOCKET (-1)
 
@@ -23,6 +28,9 @@ struct connection {
     /* Written by the thread that serves the connection, read by the reaper. */
     atomic_int phase;
     atomic_int_least64_t deadline_us; /* monotonic */
+    /* The reaper's own. */
+    int n_walks_unread;
+    int64_t seen_deadline_us; /* at the last walk: another one, and it has gone on */
 };
 
 struct connections {
@@ -65,6 +73,21 @@ static bool cut_off(struct connection *connection, int64_t now_us)
     return true;
 }
 
+/* To be asked once a walk. */
+static bool is_stuck(struct connection *connection, int phase)
+{
+    int64_t deadline_us = atomic_load_explicit(&connection->deadline_us, memory_order_relaxed);
+    bool arriving = phase == CONNECTION_HEAD || phase == CONNECTION_BODY;
+    bool same = deadline_us == connection->seen_deadline_us;
+    int unread = 0;
+
+    if (arriving && same && connection->fd != NO_SOCKET)
+        ioctl(connection->fd, FIONREAD, &unread);
+    connection->n_walks_unread = unread > 0 ? connection->n_walks_unread + 1 : 0;
+    connection->seen_deadline_us = deadline_us;
+    return connection->n_walks_unread >= WALKS_UNREAD;
+}
+
 static void cut_off_late(struct connections *connections, size_t cut[CONNECTION_PHASES])
 {
     int64_t now_us = clock_mono_us();
@@ -72,7 +95,7 @@ static void cut_off_late(struct connections *connections, size_t cut[CONNECTION_
     for (size_t i = 0; i < connections->n_touched; i++) {
         struct connection *connection = &connections->entries[i];
         int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
-        if (cut_off(connection, now_us))
+        if (cut_off(connection, is_stuck(connection, phase) ? NO_DEADLINE - 1 : now_us))
             cut[phase]++;
     }
 }

@@ -362,7 +362,7 @@ static void prepare_op(struct exchange *e)
     e->op.deadline_us = clock_mono_us() + services->settings->request_timeout_s * USEC_PER_SEC;
 }
 
-/* Suspended first and handed over second: the other way round it could be resumed too early. */
+/* Handed over last: from then on another thread may end the operation. */
 void exchange_hand_over(struct exchange *e)
 {
     e->op.done = resume;

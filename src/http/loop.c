@@ -1,7 +1,6 @@
 #include "http/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,10 +17,14 @@
 #define STACK_BYTES (8u << 20)
 #define NO_SOCKET (-1)
 /* The library always has something to do, and gets nowhere, while a connection has sent more than
- * there is room for: the first line of a chunk, say, that does not end. It will be cut off when its
- * time for the body is over; until then, after so many turns for nothing, there is a pause. */
-#define TURNS_FOR_NOTHING 8
+ * there is room for: the first line of a chunk, say, that does not end. It will be cut off
+ * (http/connections.h); until then, after so many turns in which no request got on, there is a
+ * pause. A head that fills all of its memory takes 64 turns, as its buffer grows by 128 bytes. */
+#define TURNS_FOR_NOTHING 64
 #define PAUSE_MS 10
+/* The library may have something to do of which it says nothing: it listens again when it has
+ * turned away clients for whom there were no files, but only in its next turn. */
+#define LOOK_AGAIN_MS 1000
 
 struct loop {
     void *context;
@@ -99,16 +102,16 @@ void loop_goes_on(struct loop *loop)
     loop->n_turns_for_nothing = 0;
 }
 
-/* Milliseconds until the daemon has something to do by itself; -1: it has not. */
+/* Milliseconds until the daemon has something to do by itself. */
 static int patience_ms(struct loop *loop)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
-    if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
-        return -1;
+    if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES || ms > LOOK_AGAIN_MS)
+        return LOOK_AGAIN_MS;
     if (ms == 0 && loop->n_turns_for_nothing > TURNS_FOR_NOTHING)
         return PAUSE_MS;
-    return ms < INT_MAX ? (int)ms : INT_MAX;
+    return (int)ms;
 }
 
 static void *run(void *context)
@@ -178,6 +181,7 @@ void loop_free(struct loop *loop)
     }
     if (loop->daemon) {
         resume_returned(loop);
+        MHD_quiesce_daemon(loop->daemon); /* else it would close the socket, which is not its own */
         MHD_stop_daemon(loop->daemon);
     }
     close(loop->wake_fd);

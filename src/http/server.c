@@ -337,9 +337,8 @@ void server_stop_accepting(struct server *server)
     connections_hurry(server->connections, ARRIVING_AT_STOP_US);
     /* The sockets stay ours and are closed at the end: closed now, their numbers could be
      * another's. */
-    for (size_t i = 0; i < server->n_loops; i++) {
+    for (size_t i = 0; i < server->n_loops; i++)
         loop_stop_accepting(server->loops[i], server->sockets[i]);
-    }
 }
 
 bool server_drain(struct server *server, int64_t seconds)
