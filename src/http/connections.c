@@ -18,6 +18,7 @@
  * that be. */
 #define WALKS_UNREAD 8
 #define NO_DEADLINE INT64_MAX
+#define PAST_ANY_DEADLINE (NO_DEADLINE - 1)
 #define NO_SOCKET (-1)
 
 struct connection {
@@ -95,7 +96,8 @@ static void cut_off_late(struct connections *connections, size_t cut[CONNECTION_
     for (size_t i = 0; i < connections->n_touched; i++) {
         struct connection *connection = &connections->entries[i];
         int phase = atomic_load_explicit(&connection->phase, memory_order_relaxed);
-        if (cut_off(connection, is_stuck(connection, phase) ? NO_DEADLINE - 1 : now_us))
+        bool stuck = is_stuck(connection, phase);
+        if (cut_off(connection, stuck ? PAST_ANY_DEADLINE : now_us))
             cut[phase]++;
     }
 }
