@@ -350,7 +350,9 @@ begin
         end if;
     end if;
 
-    perform mailbox_wake(v_watched);
+    if v_watched is not null then
+        perform mailbox_wake(v_watched);
+    end if;
 
     if not v_special then
         return query

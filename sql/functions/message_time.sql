@@ -10,9 +10,9 @@
 -- locks    none
 create or replace function duet.message_time(p_now timestamptz)
 returns timestamptz
--- Volatile, so that it sees what was committed since the caller's own statement began.
+-- Volatile, so that it sees what was committed since the caller's own statement began. Without a search_path of
+-- its own, as every batch of messages pays for the setting of one.
 language plpgsql volatile
-set search_path = duet, pg_temp
 as $$
 declare
     v_clock constant timestamptz := clock_timestamp();
@@ -21,7 +21,7 @@ begin
         p_now,
         (
             select greatest(v_clock, g.closed_until)
-            from archive_gate as g
+            from duet.archive_gate as g
             where g.closed_until < v_clock + interval '1 day'
         ),
         v_clock
