@@ -34,7 +34,7 @@ begin
             m.kind < 16 and not m.deleted and m.options & 34 = 2
                 and (m.expires_at is null or m.expires_at > p_now)
                 and not m.outgoing and not m.recalled as is_counted,
-            case when m.kind in (2, 3) and m.elements is null then m.target_seq end as notification_no
+            case when m.kind in (2, 3) then m.target_seq end as notification_no
         from mailbox as m
         where m.owner = p_owner and m.sent_at >= p_horizon and m.sent_at < p_now + interval '1 day'
         order by m.seq desc

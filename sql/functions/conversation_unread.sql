@@ -29,7 +29,7 @@ as $$
         from (
             select
                 m.outgoing, m.kind, m.options, m.recalled, m.deleted, m.expires_at,
-                case when m.kind in (2, 3) and m.elements is null then m.target_seq end as notification_no
+                case when m.kind in (2, 3) then m.target_seq end as notification_no
             from duet.mailbox as m
             where (p_before is null or p_read_seq < p_before - 1)
               and m.owner = p_owner and m.peer <= p_peer and (m.peer, m.seq) > (p_peer, p_read_seq)

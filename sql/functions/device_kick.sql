@@ -24,7 +24,8 @@ declare
 begin
     for v in
         update device as d
-        set kicked_at = p_now
+        -- A clock may have been put back since the login.
+        set kicked_at = greatest(p_now, d.logged_in_at, d.kicked_at)
         where d.owner = p_owner
           and d.device_id = any (p_device)
           and d.is_active

@@ -9,8 +9,8 @@
 --
 -- outcome  ok | erasure_unknown
 -- retry    safe: each call removes what is left
--- locks    the receipt's row, so that one works at a time; then the heads of up to 1000 contacts or requests, in
---          ascending order
+-- locks    the receipt's row, so that one works at a time; then the heads of up to 1000 contacts and as many
+--          who were asked or have asked, in ascending order
 -- indexes  erasure_pkey, app_user_user_id_key, contact_pkey, friend_request_pkey, friend_group_pkey, user_tag_pkey,
 --          device_pkey, stream_pkey, idempotency_key_pkey, request_key_pkey, mailbox_pkey (owner, seq)
 create or replace function duet.erasure_continue(
@@ -28,7 +28,8 @@ as $$
 declare
     v_erasure erasure;
     v_left bigint := p_limit;
-    v_peer bigint[];
+    v_peer bigint[];   -- of contacts
+    v_asked bigint[];  -- of friend requests
     v_friend bigint[];
     v_table text;
     v_first bigint;
@@ -48,7 +49,13 @@ begin
             select c.peer from contact as c
             where c.owner = v_erasure.user_no order by c.peer limit least(v_left, 1000)
         );
-        perform mailbox_lock(v_peer);
+        v_left := case when cardinality(v_peer) < least(v_left, 1000) then v_left - cardinality(v_peer) else 0 end;
+        v_asked := array(
+            select q.peer from friend_request as q
+            where q.owner = v_erasure.user_no order by q.outgoing, q.peer limit least(v_left, 1000)
+        );
+        v_left := case when cardinality(v_asked) < least(v_left, 1000) then v_left - cardinality(v_asked) else 0 end;
+        perform mailbox_lock(v_peer || v_asked);
         v_friend := array(
             select c.owner from contact as c
             where c.owner = any (v_peer) and c.peer = v_erasure.user_no and c.friend
@@ -76,20 +83,13 @@ begin
         delete from contact as c where c.owner = v_erasure.user_no and c.peer = any (v_peer);
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('contact', v_n);
-        v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
 
-        v_peer := array(
-            select q.peer from friend_request as q
-            where q.owner = v_erasure.user_no order by q.outgoing, q.peer limit least(v_left, 1000)
-        );
-        perform mailbox_lock(v_peer);
-        delete from friend_request as q where q.owner = any (v_peer) and q.peer = v_erasure.user_no;
+        delete from friend_request as q where q.owner = any (v_asked) and q.peer = v_erasure.user_no;
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('friend_request', v_n);
-        delete from friend_request as q where q.owner = v_erasure.user_no and q.peer = any (v_peer);
+        delete from friend_request as q where q.owner = v_erasure.user_no and q.peer = any (v_asked);
         get diagnostics v_n = row_count;
         v_removed := v_removed || jsonb_build_object('friend_request', (v_removed ->> 'friend_request')::bigint + v_n);
-        v_left := case when v_n < least(v_left, 1000) then v_left - v_n else 0 end;
 
         -- At most 200, 32 and 100, and as many streams as were open.
         delete from device as d where d.owner = v_erasure.user_no;

@@ -22,12 +22,12 @@ as $$
         m.owner, m.seq, m.sent_at, m.peer, m.peer_seq, m.nonce, m.expires_at, m.edited_at, m.kind, m.options,
         m.outgoing, m.recalled or n.state is not distinct from 'recalled', m.sent_by, m.client_id,
         case when n.state = 'recalled' then '[]' else coalesce(m.elements, n.elements) end,
-        case when n.state is distinct from 'recalled' then coalesce(m.custom_data, n.custom_data) end,
+        case when n.state = 'recalled' then null when m.elements is null then n.custom_data else m.custom_data end,
         m.push, m.deleted, m.target_seq, m.target_at, m.details
     from hold as h
     join mailbox as m on m.owner = h.owner
     left join notification as n
-        on n.notification_no = case when m.kind in (2, 3) and m.elements is null then m.target_seq end
+        on n.notification_no = case when m.kind in (2, 3) then m.target_seq end
     where m.sent_at >= p_since and m.sent_at < p_until
       and (p_expired is null or (m.expires_at <= p_expired and m.elements is not null))
     on conflict (owner, seq) do nothing

@@ -1,10 +1,10 @@
--- duet.message_recall: take a message back, in both mailboxes: nothing of what it said is kept. The devices of
--- whoever still sees it learn of it.
+-- duet.message_recall: take a message back, in both mailboxes: nothing of what it said is kept, nor the named values on
+-- it. The devices of whoever still sees it learn of it.
 --
 -- outcome  ok | message_unknown | forbidden (p_as_user received it) | recall_too_late
 -- retry    safe: what is recalled stays so
--- locks    both mailboxes
--- indexes  those of message_lock and message_get
+-- locks    both mailboxes; the row of message_extension
+-- indexes  those of message_lock and message_get; message_extension_pkey
 create or replace function duet.message_recall(
     p_id_receiver bigint,
     p_id_receiver_seq bigint,
@@ -46,6 +46,7 @@ begin
         set recalled = true, elements = '[]', custom_data = null, push = null
         from (values (p_id_receiver, p_id_receiver_seq), (p_id_sender, p_id_sender_seq)) as c(owner, seq)
         where m.owner = c.owner and m.seq = c.seq and m.sent_at = p_id_sent_at;
+        delete from message_extension as e where e.owner = p_id_receiver and e.seq = p_id_receiver_seq;
         perform entry_add(
             v_lock.holder, v_lock.holder_peer, 17, v_lock.at, null, v_lock.holder_seq, p_id_sent_at
         );

@@ -29,10 +29,9 @@ as $$
         where duet.retry_mark(m.owner, m.client_id) = any (p_retry_mark)
           and m.client_id is not null
           and not m.outgoing
-          -- The most that roaming_days may be; and nothing is stored in the future, but a clock may be put
-          -- back by some minutes.
+          -- The most that roaming_days may be; and a clock may be put back by a day, as for whoever reads.
           and m.sent_at >= p_now - interval '7 days'
-          and m.sent_at < p_now + interval '5 minutes'
+          and m.sent_at < p_now + interval '1 day'
     )
     select i.item::integer, k.seq, k.peer_seq, k.sent_at, k.nonce
     from kept as k

@@ -48,9 +48,9 @@ begin
             from mailbox as m
             where m.owner = o.owner and m.peer <= v.sender and (m.peer, m.seq) > (v.sender, 0)
               and m.target_seq = p_notification
-              and m.kind in (2, 3) and m.elements is null
-              and m.sent_at >= v.started_at - interval '5 minutes'
-              and m.sent_at <= v.recalled_at + interval '5 minutes'
+              and m.kind in (2, 3) and not m.recalled
+              and m.sent_at >= v.started_at - interval '1 day'
+              and m.sent_at <= v.recalled_at + interval '1 day'
             order by m.peer desc, m.seq desc -- as in conversation_unread
             limit 1
         ) as m

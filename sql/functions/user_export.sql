@@ -203,7 +203,11 @@ begin
                 case when m.outgoing then p.user_id else o.user_id end,
                 case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end,
                 case when n.state = 'recalled' then '[]' else coalesce(m.elements, n.elements) end,
-                case when n.state is distinct from 'recalled' then coalesce(m.custom_data, n.custom_data) end,
+                case
+                    when n.state = 'recalled' then null
+                    when m.elements is null then n.custom_data
+                    else m.custom_data
+                end,
                 m.sent_at, m.sent_by,
                 coalesce(case when m.outgoing then o.nick else p.nick end, ''),
                 coalesce(case when m.outgoing then o.avatar_url else p.avatar_url end, ''),
@@ -215,7 +219,7 @@ begin
             left join app_user as p on p.user_no = m.peer
             left join app_user as o on o.user_no = m.owner
             left join notification as n
-                on n.notification_no = case when m.kind in (2, 3) and m.elements is null then m.target_seq end
+                on n.notification_no = case when m.kind in (2, 3) then m.target_seq end
             order by m.seq;
         when 8 then
             open v_page for

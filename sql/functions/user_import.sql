@@ -52,7 +52,8 @@ begin
 
     insert into profile_change (user_no, changed_at)
     select distinct c, now() from unnest(v_changed) as c order by c
-    on conflict (user_no) do nothing;
+    -- Not "do nothing", which locks no row: the job could announce what was there before, and take the row with it.
+    on conflict (user_no) do update set changed_at = excluded.changed_at;
 
     return query
     select 'ok', r.id, r.status, r.code

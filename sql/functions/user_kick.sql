@@ -48,8 +48,17 @@ begin
     kicked := device_kick(v_owner, v_device, 'kicked', null, v_now);
     if p_device is null and p_platform is null then
         -- Tokens tell whole seconds: void is what was issued in this one, too (user_token_make knows).
+        -- Nor does a clock that was put back since the last login spare the tokens of that one.
         update app_user as u
-        set tokens_valid_from = date_trunc('second', v_now) + interval '1 second'
+        set tokens_valid_from = greatest(
+            u.tokens_valid_from,
+            date_trunc('second', v_now) + interval '1 second',
+            (
+                select date_trunc('second', max(d.logged_in_at)) + interval '1 second'
+                from device as d
+                where d.owner = v_owner
+            )
+        )
         where u.user_no = v_owner;
         perform entry_add(
             array[v_owner], array[v_owner], 30, v_now,

@@ -37,7 +37,8 @@ begin
         perform profile_announce(v_user_no);
         rows := 1;
     end if;
-    more := exists (select from profile_change as c where c.changed_at <= p_now);
+    -- What an import has locked is for the next run.
+    more := rows = 1 and exists (select from profile_change as c where c.changed_at <= p_now);
 end
 $$;
 

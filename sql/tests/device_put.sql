@@ -129,12 +129,17 @@ select is(pg_temp.kick('c', 'ios'), 'device_unknown /device', 'a device of anoth
 select is(pg_temp.kick(null, 'web'), 'ok 2', 'a platform is');
 select is(pg_temp.active(), '', 'nothing is left');
 select is((select tokens_valid_from from duet.app_user where user_no = :ann), null, 'tokens are as they were');
-select pg_temp.login('a', 'ios', 130) \g /dev/null
+select pg_temp.login('a', 'ios', 120) \g /dev/null
 select is(pg_temp.kick(null, null), 'ok 1', 'all are kicked');
 select is((select tokens_valid_from from duet.app_user where user_no = :ann), pg_temp.noon() + interval '2 hours 1 second',
     'and tokens are void up to the end of this second');
 select is((select count(*) from duet.mailbox where owner = :ann and kind = 30 and details::json ->> 'device' is null), 1::bigint,
     'what has no device is told, too');
+select pg_temp.login('a', 'ios', 130) \g /dev/null
+select is(pg_temp.kick(null, null), 'ok 1', 'who has logged in before the clock was put back is kicked');
+select is(pg_temp.active(), '', 'and stays out');
+select is((select tokens_valid_from from duet.app_user where user_no = :ann), pg_temp.noon() + interval '130 minutes 1 second',
+    'with the token of that login');
 
 -- ---- logging out ----
 

@@ -27,12 +27,16 @@ language sql as $$
 $$;
 
 update duet.mailbox set custom_data = 'c', push = '{}';
+insert into duet.message_extension (owner, seq, sent_at, version, cleared, pairs)
+select s.receiver, s.receiver_seq, s.sent_at, 1, 0, '{"k": ["v", 1]}' from sent as s where s.item in (1, 2);
 select is(pg_temp.recall(1, 't-ann'), 'ok [] recalled', 'its sender takes a message back');
 select is(pg_temp.recall(1, 't-ann', now() + interval '1 hour'), 'ok [] recalled', 'a second time nothing is new');
 select results_eq(
     $$select distinct elements, custom_data, push, recalled from duet.mailbox where nonce = 1001 and kind < 16$$,
     $$values ('[]', null::text, null::text, true)$$,
     'nothing of what it said is kept, in either mailbox');
+select results_eq($$select s.item from duet.message_extension as e join sent as s on s.receiver = e.owner and s.receiver_seq = e.seq$$,
+    $$values (2::bigint)$$, 'nor are the named values on it');
 select is(pg_temp.events('t-ann'), 'message recalled, message sent, message sent, message_recalled recalled', 'the sender''s devices learn of it');
 select is(pg_temp.events('t-bob'), 'message recalled, message sent, message sent, message_recalled recalled', 'and so do the receiver''s, once');
 select is(

@@ -170,6 +170,8 @@ from (select outcome from duet.notification_get('0') union all select outcome fr
 
 -- ---- recall ----
 
+-- One copy says something of its own by now, as if it were edited.
+update duet.mailbox set elements = '["x"]', edited_at = now() where owner = :u2 and target_seq = :no and kind = 2;
 select last_seq as before from duet.mailbox_head where owner = :u1 \gset
 select is(state, 'recalled', 'it is recalled') from duet.notification_recall(:'no');
 select is(
@@ -178,7 +180,11 @@ select is(
      join duet.mailbox as m on m.owner = :u1 and m.seq = l.id_receiver_seq
      where m.target_seq = :no and m.kind = 2),
     'recalled', 'whoever reads it sees that at once');
+select results_eq(
+    format($$select state, elements, custom_data from duet.message_entry where owner = %s and kind_no = 2 and target_seq = %s$$, :u2, :no),
+    $$values ('recalled', '[]', null::text)$$, 'who has a copy that was edited, too');
 select is(pg_temp.slice(1) || ', ' || pg_temp.slice(9), '1 1, 4 1', 'devices of those who have it are told');
+select is(count(*), 1::bigint, 'of the edited copy as well') from duet.mailbox where owner = :u2 and kind = 17;
 select results_eq(
     format('select seq, kind::integer, target_seq, target_at from duet.mailbox where owner = %s and seq > %s', :u1, :before),
     format($$select %s + 1::bigint, 17, m.seq, m.sent_at from duet.mailbox as m where m.owner = %s and m.target_seq = %s

@@ -1,7 +1,8 @@
 -- A mailbox's entries as messages: what names the message, whichever of its two copies this is, and
 -- words for what is stored as numbers. What the owner has removed is no message any more, nor is another
--- entry. The body of a notification is stored once, and fetched for its rows alone. A projection only, so that
--- conditions reach the indexes of mailbox.
+-- entry. The body of a notification is stored once, and fetched for its rows alone; a copy that was edited or
+-- recalled by itself has its own, until the whole notification is recalled. A projection only, so that conditions
+-- reach the indexes of mailbox.
 create or replace view duet.message_entry as
 select
     m.owner,
@@ -19,18 +20,23 @@ select
     m.nonce as id_nonce,
     case m.kind when 1 then 'chat' when 2 then 'system' when 3 then 'custom_system' end as kind,
     case
-        when m.kind in (2, 3) and m.elements is null
+        when m.kind in (2, 3) and m.target_seq is not null
             then (
-                select case when n.state = 'recalled' then '[]' else n.elements end
+                select case when n.state = 'recalled' then '[]' else coalesce(m.elements, n.elements) end
                 from duet.notification as n
                 where n.notification_no = m.target_seq
             )
         else m.elements
     end as elements,
     case
-        when m.kind in (2, 3) and m.elements is null
+        when m.kind in (2, 3) and m.target_seq is not null
             then (
-                select case when n.state <> 'recalled' then n.custom_data end
+                select
+                    case
+                        when n.state = 'recalled' then null
+                        when m.elements is null then n.custom_data
+                        else m.custom_data
+                    end
                 from duet.notification as n
                 where n.notification_no = m.target_seq
             )
@@ -40,7 +46,7 @@ select
     m.sent_by,
     case
         when m.recalled then 'recalled'
-        when m.kind in (2, 3) and m.elements is null and (
+        when m.kind in (2, 3) and (
             select n.state = 'recalled' from duet.notification as n where n.notification_no = m.target_seq
         ) then 'recalled'
         else 'sent'

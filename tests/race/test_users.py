@@ -4,11 +4,12 @@ import concurrent.futures
 import os
 import random
 
+import psycopg
 import pytest
 
 from support import text_message
 from support.client import Api
-from support.database import deadlocks
+from support.database import deadlocks, n_waiting
 
 CLIENTS = 8
 ROUNDS = int(os.environ.get("TEST_ROUNDS", "4"))
@@ -172,3 +173,47 @@ def test_users_who_are_deleted_and_made_again_leave_nothing_behind(pair, user, d
             " where owner in (select user_no from duet.erasure)"
         ).fetchone()
         assert left == (0,), table
+
+
+def test_a_profile_that_is_imported_while_the_last_one_is_told_is_told_too(cluster, server, api, user, db):
+    ann = user(nick="Start")
+    imported = "select from duet.user_import(json_build_array(json_build_object('id', %s::text, 'nick', %s::text)))"
+    with psycopg.connect(cluster.url()) as late:
+        db.execute(imported, (ann, "first"))
+        late.execute(imported, (ann, "second"))
+        while db.execute("select more from duet.job_profile_announce(now(), false)").fetchone()[0]:
+            pass
+        late.commit()
+    wait_until_announced(api, server, db, [ann])
+    told = db.execute(
+        "select m.details::jsonb ->> 'nick' from duet.mailbox m"
+        " join duet.app_user u on u.user_no = m.owner and u.user_no = m.peer"
+        " where u.user_id = %s and m.kind = 28 order by m.seq desc limit 1",
+        (ann,),
+    ).fetchone()
+    assert told == ("second",)
+
+
+def test_whatever_is_left_of_a_user_is_removed_with_mailboxes_locked_in_order(
+    cluster, server, user, api, db
+):
+    """Who is waited for is the first of all: nobody whose number is greater is locked meanwhile."""
+    asked, written_to, gone = user(friend_policy="approval"), user(), user()
+    assert api.post(f"/v1/users/{gone}/friend-requests", {"to": asked}).status in (201, 202)
+    assert api.post("/v1/messages", text_message(gone, written_to, "x")).status == 201
+    head = (
+        "select from duet.mailbox_head h join duet.app_user u on u.user_no = h.owner"
+        " where u.user_id = %s for update of h"
+    )
+    with (
+        psycopg.connect(cluster.url()) as first,
+        psycopg.connect(cluster.url()) as second,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        first.execute(head, (asked,))
+        deleting = pool.submit(api.delete, f"/v1/users/{gone}")
+        server.wait_until(lambda: n_waiting(db) == 1, what="the erasure to wait")
+        second.execute(f"{head} nowait", (written_to,))
+        second.rollback()
+        first.rollback()
+        assert deleting.result().json["finished_at"] is not None
