@@ -2,8 +2,9 @@
 """Writes a C file that holds other files as text, so that the program is one binary.
 
     embed.py sql  OUT.c FILE...    src/store: every file of sql/, by its name below sql/
-    embed.py docs OUT.c FILE...    src/ops: the OpenAPI document and its page, each as NAME_SUFFIX
+    embed.py docs OUT.c FILE...    src/ops: the OpenAPI document and its page, each as NAME_SUFFIX, also compressed
 """
+import gzip
 import pathlib
 import sys
 
@@ -36,8 +37,14 @@ def embed_docs(files: list[pathlib.Path]) -> str:
     parts = ['#include "ops/docs.h"\n']
     for path in files:
         name = path.name.replace(".", "_")
-        parts.append(f"const char {name}[] =\n{c_string(path.read_bytes())};\n")
-        parts.append(f"const size_t {name}_size = sizeof({name}) - 1;\n")
+        plain = path.read_bytes()
+        for kind, data in (("plain", plain), ("gzip", gzip.compress(plain, mtime=0))):
+            parts.append(f"static const char {name}_{kind}[] =\n{c_string(data)};\n")
+        parts.append(
+            f"const struct document {name} = {{\n"
+            f"    {{{name}_plain, sizeof({name}_plain) - 1}},\n"
+            f"    {{{name}_gzip, sizeof({name}_gzip) - 1}},\n}};\n"
+        )
     return "\n".join(parts)
 
 

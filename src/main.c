@@ -88,20 +88,40 @@ static void block_signals(sigset_t *ret)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* As many files as connections and streams, with room for the rest; the limit itself is the
- * operator's. */
-static void raise_file_limit(const struct settings *settings)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)(settings->max_connections + settings->max_streams) + 256;
+/* Of database connections, listening sockets, and clients who are just being turned away. */
+#define OTHER_FILES 256
+#define CONNECTIONS_MIN 16
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+/* There are to be as many files as connections and streams. Where the limit, which is the
+ * operator's, is lower, so are the two: a client for whom there is no file is told nothing. */
+static int fit_into_file_limit(struct program *p)
+{
+    struct settings *s = &p->settings;
+    int64_t wanted = s->max_connections + s->max_streams + OTHER_FILES;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)wanted)
+        return 0;
+    limit.rlim_cur = limit.rlim_max < (rlim_t)wanted ? limit.rlim_max : (rlim_t)wanted;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < wanted)
-        log_event(
-            LOG_WARN, "few_files", LOG_INT("limit", limit.rlim_cur), LOG_INT("wanted", wanted));
+    int64_t room = (int64_t)limit.rlim_cur - OTHER_FILES;
+    if (room >= wanted - OTHER_FILES)
+        return 0;
+    if (room <= CONNECTIONS_MIN) {
+        snprintf(
+            p->why, sizeof(p->why),
+            "The process may have %lld open files, and needs more than %d: see `ulimit -n`.",
+            (long long)limit.rlim_cur, OTHER_FILES + CONNECTIONS_MIN);
+        return -1;
+    }
+    s->max_connections = room * s->max_connections / (s->max_connections + s->max_streams);
+    if (s->max_connections < CONNECTIONS_MIN)
+        s->max_connections = CONNECTIONS_MIN;
+    s->max_streams = room - s->max_connections;
+    log_event(
+        LOG_WARN, "few_files", LOG_INT("limit", limit.rlim_cur), LOG_INT("wanted", wanted),
+        LOG_INT("max_connections", s->max_connections), LOG_INT("max_streams", s->max_streams));
+    return 0;
 }
 
 /* A file that is wrong changes nothing: the keys in use stay. */
@@ -207,8 +227,9 @@ static int serve(struct program *p)
     block_signals(&signals); /* before any thread, so that only sigwait takes them */
     json_object_seed(0);
     log_start(p->settings.level);
-    raise_file_limit(&p->settings);
-    int started = start_serving(&s, address, sizeof(address));
+    int started = fit_into_file_limit(p);
+    if (started == 0)
+        started = start_serving(&s, address, sizeof(address));
     if (started == 0) {
         log_event(
             LOG_INFO, "listening", LOG_STR("address", address), LOG_STR("version", DUET_VERSION),

@@ -80,13 +80,13 @@ def server(cluster, keys, keys_file):
 @pytest.fixture
 def start_server(cluster, keys, keys_file):
     """Starts servers with settings of their own: start_server(DUET_SENDERS=1). `ready=False` does
-    not wait for /readyz."""
+    not wait for /readyz; files=300: it may open no more than these."""
     made = []
 
-    def start(env=None, ready=True, keys=keys, keys_file=keys_file, **settings):
+    def start(env=None, ready=True, keys=keys, keys_file=keys_file, files=None, **settings):
         settings = {**(env or {}), **settings}
         url = settings.pop("DUET_DATABASE_URL", None) or cluster.url("duet_server")
-        one = Server(keys, keys_file, url, settings)
+        one = Server(keys, keys_file, url, settings, files)
         made.append(one)
         return one.start(ready=ready)
 

@@ -73,6 +73,11 @@ struct file {
     int64_t end;      /* behind the last byte; 0: nothing is asked for yet */
 };
 
+/* A body that is part of the program. */
+struct document {
+    struct text plain, gzip;
+};
+
 /* A member of the input of each operation that makes something anew when it is repeated. */
 #define FIELD_IDEMPOTENCY_KEY(type)                                                                \
     FIELD_TEXT(                                                                                    \
@@ -92,12 +97,14 @@ struct op {
     struct text request_id;
     struct text resource; /* the path as it was asked for */
     struct text address;  /* of the client */
+    int client_fd;        /* its socket, borrowed, to see whether it is still there; 0: unknown */
     void *in;             /* of operation->in.size */
     void *out;            /* of operation->out.size; zeroed before run */
     json_t *body;         /* the request, as it came; NULL when it had none */
 
     struct text stored_reply; /* JSON: the answer that this request was given before */
     struct text raw;          /* the body, where operation->content_type is set */
+    const struct document *document; /* the body instead of `raw`; or NULL */
     bool more;                /* operation->stream: there is another piece behind this one */
     const char *command;      /* which of its many things the operation does here, for the log */
     struct file file;         /* operation->file */

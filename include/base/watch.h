@@ -27,6 +27,8 @@ struct watch {
      * time is over. It is not parked any more then. */
     void (*wake)(struct watch *watch, bool over);
     int64_t until_us; /* monotonic: when the time of a request that waits is over */
+    int client_fd;    /* of a request that waits: its client's socket, open while it is parked; when
+                       * the client has closed it, the time is over too. 0: unknown */
     char device[WATCH_DEVICE_BYTES + 1];       /* whose stream it is; empty: of none */
     char token_device[WATCH_DEVICE_BYTES + 1]; /* that the token was made for; empty: for any */
     bool of_user_token;                        /* not of a back-end service's */

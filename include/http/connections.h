@@ -2,8 +2,8 @@
  *
  * libmicrohttpd's own time-out is a timer of inactivity: a client that sends a byte now and then
  * keeps its connection for ever. Here each phase of a connection has an absolute deadline, and one
- * thread shuts the sockets down that are past theirs, and those of requests that have sent more
- * than there is room for, which nobody reads any more; libmicrohttpd then finds the end of the
+ * thread shuts the sockets down that are past theirs, and those whose body has sent more than there
+ * is room for, which nobody reads any more; libmicrohttpd then finds the end of the
  * stream and closes them as usual. */
 #pragma once
 
@@ -48,6 +48,9 @@ void connections_close(struct connections *connections, struct connection *conne
  * a deadline cannot be put off by repeating. Called only by the thread that serves the connection;
  * takes no lock. Takes NULL. */
 void connections_phase(struct connection *connection, enum connection_phase phase);
+
+/* Bytes of the body were taken. Called by the same thread; takes no lock. Takes NULL. */
+void connections_body_goes_on(struct connection *connection);
 
 size_t connections_count(const struct connections *connections);
 /* It came when there were soft_limit others or more: it should be answered 503 and closed, so that

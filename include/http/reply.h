@@ -7,14 +7,16 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/op.h"
 #include "base/text.h"
 #include "http/rate_limit.h"
 
 struct reply {
     int status;
     const char *content_type; /* NULL: no body */
-    char *body;               /* takes; malloced. NULL: no body, or `fixed` */
+    char *body;               /* takes; malloced. NULL: no body, or `fixed`, or `document` */
     struct text fixed;        /* a body that outlives the reply's arena: copied */
+    const struct document *document; /* a body that is neither copied nor compressed here */
     size_t body_size;
     /* A body of any length, asked for bit by bit, instead of `body`; or NULL. */
     MHD_ContentReaderCallback read;

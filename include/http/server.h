@@ -23,6 +23,7 @@ struct server {
     struct connections *connections;
     struct rate_limit *limits;
     struct streams *streams;
+    unsigned idle_timeout_s; /* of libmicrohttpd: longer than any of ours */
     char request_id_prefix[17];
     atomic_uint_least64_t n_requests;
 

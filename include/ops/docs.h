@@ -2,10 +2,7 @@
  * and the same as a page for people. */
 #pragma once
 
-#include <stddef.h>
+#include "base/op.h"
 
-extern const char openapi_json[];
-extern const size_t openapi_json_size;
-
-extern const char openapi_html[];
-extern const size_t openapi_html_size;
+extern const struct document openapi_json;
+extern const struct document openapi_html;

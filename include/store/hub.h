@@ -32,7 +32,8 @@ void hub_remove(struct hub *hub, struct watch *watch);
 void hub_wake(struct hub *hub, const int64_t *owners, size_t n);
 /* Of everybody it is not known what they have missed. */
 void hub_wake_all(struct hub *hub);
-/* Requests whose time is over at `now_us` are told so. */
+/* Requests whose time is over at `now_us`, or (looked at once a second) whose client has gone, are
+ * told so. */
 void hub_expire(struct hub *hub, int64_t now_us);
 /* All requests that wait are told that their time is over, and so is who would wait from now on. */
 void hub_stop(struct hub *hub);

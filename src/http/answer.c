@@ -11,6 +11,8 @@
  * so does a request of a caller who has made too many. */
 #define RETRY_AFTER_SECONDS 1
 #define REPLY_BYTES_MAX (64u << 20)
+/* No status of HTTP: what nginx logs for a client that has gone before it was answered. */
+#define STATUS_CLIENT_GONE 499
 
 /* ---- the reply ---- */
 
@@ -45,6 +47,14 @@ static void count_and_log(const struct exchange *e, int status, const char *code
         LOG_INT("us", took_us), LOG_INT("database_us", e->op.database_us));
 }
 
+void exchange_note_unanswered(const struct exchange *e)
+{
+    if (e->err.code != ERR_NONE)
+        count_and_log(e, err_info(e->err.code)->status, err_info(e->err.code)->code);
+    else
+        count_and_log(e, STATUS_CLIENT_GONE, "client_gone");
+}
+
 static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct reply_context *context)
 {
     context->request_id = e->request_id;
@@ -52,13 +62,13 @@ static enum MHD_Result queue(struct exchange *e, struct reply *reply, struct rep
     context->rate = e->rate;
     context->content_range = e->content_range;
     context->close |= atomic_load(&e->server->services->stopping);
+    e->stage = STAGE_ANSWERED;
     struct MHD_Response *response = reply_make(reply, context);
     if (!response)
         return MHD_NO;
     /* The reply has copies of all; a client may take its time to fetch it. */
     json_decref(TAKE(e->json));
     e->op.body = NULL;
-    e->stage = STAGE_ANSWERED;
     connections_phase(e->watched, CONNECTION_REPLY);
     enum MHD_Result result = MHD_queue_response(e->connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
@@ -219,6 +229,7 @@ static ssize_t read_stream(void *exchange, uint64_t position, char *ret, size_t 
     (void)position;
     loop_goes_on(e->loop);
     if (e->stage == STAGE_DONE) {
+        exchange_take_back(e);
         e->stage = STAGE_ANSWERED;
         connections_phase(e->watched, CONNECTION_REPLY);
         arena_free(e->last_piece);
@@ -346,6 +357,7 @@ enum MHD_Result exchange_answer(struct exchange *e)
     } else if (operation->content_type) {
         reply.content_type = operation->content_type;
         reply.fixed = e->op.raw;
+        reply.document = e->op.document;
     } else if (operation->out.list && encode_body(e, operation, &reply, &context) != 0) {
         return exchange_answer_error(e, false);
     }

@@ -13,9 +13,9 @@
 
 /* How late a connection may be cut off. A walk over 10,000 entries takes some 20 microseconds. */
 #define WALK_EVERY_US (USEC_PER_SEC / 4)
-/* Walks in a row that find a request arriving, and bytes of it that nobody reads: it has sent more
- * than there is room for, the first line of a chunk, say, that does not end. libmicrohttpd leaves
- * that be. */
+/* Walks in a row that find a body arriving, and bytes of it that nobody reads: it has sent more than
+ * there is room for, the first line of a chunk, say, that does not end. libmicrohttpd leaves that
+ * be. */
 #define WALKS_UNREAD 8
 #define NO_DEADLINE INT64_MAX
 #define PAST_ANY_DEADLINE (NO_DEADLINE - 1)
@@ -29,9 +29,11 @@ struct connection {
     /* Written by the thread that serves the connection, read by the reaper. */
     atomic_int phase;
     atomic_int_least64_t deadline_us; /* monotonic */
+    atomic_uint n_body_steps;         /* how often bytes of a body were taken */
     /* The reaper's own. */
     int n_walks_unread;
     int64_t seen_deadline_us; /* at the last walk: another one, and it has gone on */
+    unsigned seen_body_steps; /* so it has when these are others */
 };
 
 struct connections {
@@ -78,14 +80,16 @@ static bool cut_off(struct connection *connection, int64_t now_us)
 static bool is_stuck(struct connection *connection, int phase)
 {
     int64_t deadline_us = atomic_load_explicit(&connection->deadline_us, memory_order_relaxed);
-    bool arriving = phase == CONNECTION_HEAD || phase == CONNECTION_BODY;
-    bool same = deadline_us == connection->seen_deadline_us;
+    unsigned body_steps = atomic_load_explicit(&connection->n_body_steps, memory_order_relaxed);
+    bool same = deadline_us == connection->seen_deadline_us &&
+                body_steps == connection->seen_body_steps;
     int unread = 0;
 
-    if (arriving && same && connection->fd != NO_SOCKET)
+    if (phase == CONNECTION_BODY && same && connection->fd != NO_SOCKET)
         ioctl(connection->fd, FIONREAD, &unread);
     connection->n_walks_unread = unread > 0 ? connection->n_walks_unread + 1 : 0;
     connection->seen_deadline_us = deadline_us;
+    connection->seen_body_steps = body_steps;
     return connection->n_walks_unread >= WALKS_UNREAD;
 }
 
@@ -270,6 +274,12 @@ void connections_phase(struct connection *connection, enum connection_phase phas
     atomic_store_explicit(&connection->phase, phase, memory_order_relaxed);
     atomic_store_explicit(
         &connection->deadline_us, deadline_of(connection->owner, phase), memory_order_relaxed);
+}
+
+void connections_body_goes_on(struct connection *connection)
+{
+    if (connection)
+        atomic_fetch_add_explicit(&connection->n_body_steps, 1, memory_order_relaxed);
 }
 
 size_t connections_count(const struct connections *connections)

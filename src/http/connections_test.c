@@ -19,6 +19,8 @@
 #define SOON_MS 2000
 /* Longer than a short deadline and the walk behind it. */
 #define LATER_MS 500
+/* Two seconds of walks, and one more. */
+#define STUCK_MS 3500
 #define LIMIT 4
 
 struct pair {
@@ -105,6 +107,36 @@ static void repeating_a_phase_does_not_put_off_its_deadline(void **state)
     connections_close(connections, connection);
     pair_close(pair);
     connections_free(connections);
+}
+
+/* `reading`: it does not keep up with the client, but goes on. */
+static bool is_cut_with_bytes_unread(bool reading)
+{
+    const int64_t timeouts_us[CONNECTION_PHASES] = {[CONNECTION_BODY] = 60 * USEC_PER_SEC};
+    struct connections *connections = connections_new(LIMIT, LIMIT - 1, timeouts_us);
+    struct pair pair = pair_open();
+    struct connection *connection = connections_open(connections, pair.server);
+    int64_t end_us = clock_mono_us() + STUCK_MS * 1000;
+    bool cut = false;
+
+    assert_int_equal(write(pair.client, "xx", 2), 2);
+    connections_phase(connection, CONNECTION_BODY);
+    while (!cut && clock_mono_us() < end_us) {
+        if (reading)
+            connections_body_goes_on(connection);
+        cut = is_cut(pair, 50);
+    }
+    connections_close(connections, connection);
+    pair_close(pair);
+    connections_free(connections);
+    return cut;
+}
+
+static void a_body_that_is_not_read_any_more_is_cut_off(void **state)
+{
+    (void)state;
+    assert_true(is_cut_with_bytes_unread(false));
+    assert_false(is_cut_with_bytes_unread(true));
 }
 
 static void a_closed_connection_is_left_alone(void **state)
@@ -254,6 +286,7 @@ int main(void)
         cmocka_unit_test(each_phase_is_cut_off_at_its_deadline),
         cmocka_unit_test(a_phase_without_a_deadline_lasts),
         cmocka_unit_test(repeating_a_phase_does_not_put_off_its_deadline),
+        cmocka_unit_test(a_body_that_is_not_read_any_more_is_cut_off),
         cmocka_unit_test(a_closed_connection_is_left_alone),
         cmocka_unit_test(after_stop_nothing_is_cut_off),
         cmocka_unit_test(who_is_late_at_the_end_is_hurried),

@@ -51,6 +51,8 @@ void exchange_free(struct exchange *exchange)
     struct metrics *metrics = exchange->server->services->metrics;
     bool counted = exchange->counted;
 
+    if (counted && exchange->stage != STAGE_ANSWERED)
+        exchange_note_unanswered(exchange);
     connections_phase(exchange->watched, CONNECTION_IDLE);
     drop_body(exchange);
     json_decref(exchange->json);
@@ -213,6 +215,7 @@ static enum MHD_Result take_body(struct exchange *e, const char *upload, size_t 
 
     e->n_body_bytes += size;
     *upload_size = 0;
+    connections_body_goes_on(e->watched);
     if (e->n_body_bytes > 2 * BODY_BYTES_MAX)
         return MHD_NO;
     if (e->err.code != ERR_NONE)
@@ -339,6 +342,14 @@ static void finish_here(struct op *op, int result)
     e->stage = STAGE_DONE;
 }
 
+static int client_fd(struct exchange *e)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    return info ? info->connect_fd : 0;
+}
+
 static struct text path_of(struct text target)
 {
     return text_cut(&target, '?');
@@ -355,11 +366,21 @@ static void prepare_op(struct exchange *e)
     e->op.index = (size_t)(e->match.route - routes);
     e->op.owner = e;
     e->op.request_id = e->request_id;
+    e->op.client_fd = client_fd(e);
     if (e->op.operation->audit) {
         e->op.resource = path_of(e->target);
         e->op.address = client_address(e);
     }
     e->op.deadline_us = clock_mono_us() + services->settings->request_timeout_s * USEC_PER_SEC;
+}
+
+/* What is resumed libmicrohttpd would first read from, and close if the client has closed its half
+ * of the connection, which a client may do that is waiting for the answer (RFC 9112, 9.6). But
+ * connections with a time-out of their own it serves before it reads from any. */
+static void answer_before_reading(struct exchange *e, bool on)
+{
+    MHD_set_connection_option(
+        e->connection, MHD_CONNECTION_OPTION_TIMEOUT, e->server->idle_timeout_s + on);
 }
 
 /* Handed over last: from then on another thread may end the operation. */
@@ -368,7 +389,13 @@ void exchange_hand_over(struct exchange *e)
     e->op.done = resume;
     e->stage = STAGE_SUSPENDED;
     MHD_suspend_connection(e->connection);
+    answer_before_reading(e, true);
     op_dispatch(&e->op);
+}
+
+void exchange_take_back(struct exchange *e)
+{
+    answer_before_reading(e, false);
 }
 
 static bool wants_events(const struct exchange *e)
@@ -416,6 +443,7 @@ enum MHD_Result exchange_handle(
             return take_body(exchange, upload, upload_size);
         return run(exchange);
     case STAGE_DONE:
+        exchange_take_back(exchange);
         return exchange_answer(exchange);
     case STAGE_SUSPENDED:
     case STAGE_ANSWERED:

@@ -292,6 +292,9 @@ int gate_check(const struct gate_head *head, int64_t body_limit, struct gate *re
     if (head->n_headers > GATE_HEADERS)
         return err_set(
             err, ERR_HEADERS_TOO_LARGE, "the request has more than %d header fields", GATE_HEADERS);
+    if (head->size > GATE_HEAD_BYTES)
+        return err_set(
+            err, ERR_HEADERS_TOO_LARGE, "the head has more than %d bytes", GATE_HEAD_BYTES);
     if (check_request_line(head, &may_have_body, err) || check_headers(head, err))
         return -1;
     if (!once_each)

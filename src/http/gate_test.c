@@ -414,6 +414,21 @@ static void at_most_64_headers_pass(void **state)
     assert_with(f, "GET", rest, ERR_HEADERS_TOO_LARGE);
 }
 
+static void a_head_leaves_room_for_the_reply(void **state)
+{
+    struct fixture *f = *state;
+    char filler[GATE_HEAD_BYTES];
+    size_t others = strlen("GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n");
+    int fits = (int)(GATE_HEAD_BYTES - others);
+
+    memset(filler, 'a', sizeof(filler));
+    for (int more = 0; more < 2; more++) {
+        const char *raw = arena_printf(
+            f->arena, "GET / HTTP/1.1\r\nHost: a\r\nX: %.*s\r\n\r\n", fits + more, filler);
+        assert_code(f, text_of(raw), more ? ERR_HEADERS_TOO_LARGE : ERR_NONE);
+    }
+}
+
 static void a_request_id_that_is_not_safe_in_a_log_is_none(void **state)
 {
     static const char *const bad[] = {
@@ -463,6 +478,7 @@ int main(void)
         TEST(a_body_is_json_in_utf_8),
         TEST(expectations_other_than_100_continue_fail),
         TEST(at_most_64_headers_pass),
+        TEST(a_head_leaves_room_for_the_reply),
         TEST(a_request_id_that_is_not_safe_in_a_log_is_none),
         TEST(a_refusal_keeps_nothing_but_the_request_id),
     };

@@ -17,10 +17,13 @@
 #define STACK_BYTES (8u << 20)
 #define NO_SOCKET (-1)
 /* The library always has something to do, and gets nowhere, while a connection has sent more than
- * there is room for: the first line of a chunk, say, that does not end. It will be cut off
- * (http/connections.h); until then, after so many turns in which no request got on, there is a
- * pause. A head that fills all of its memory takes 64 turns, as its buffer grows by 128 bytes. */
+ * there is room for (the first line of a chunk, say, that does not end; it will be cut off, see
+ * http/connections.h), and while a client waits for whom there is no file. So after as many turns
+ * in which no request got on there are pauses, in which nothing but what comes back from other
+ * threads is looked at. A head that fills all of its memory takes 64 turns, as its buffer grows by
+ * 128 bytes. */
 #define TURNS_FOR_NOTHING 64
+#define TURNS_BETWEEN_PAUSES 8
 #define PAUSE_MS 10
 /* The library may have something to do of which it says nothing: it listens again when it has
  * turned away clients for whom there were no files, but only in its next turn. */
@@ -109,27 +112,38 @@ static int patience_ms(struct loop *loop)
 
     if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES || ms > LOOK_AGAIN_MS)
         return LOOK_AGAIN_MS;
-    if (ms == 0 && loop->n_turns_for_nothing > TURNS_FOR_NOTHING)
-        return PAUSE_MS;
     return (int)ms;
+}
+
+enum { WAKE, LIBRARY, FDS };
+
+static void wait_for_work(struct loop *loop, struct pollfd fds[FDS])
+{
+    bool gets_nowhere = loop->n_turns_for_nothing >= TURNS_FOR_NOTHING;
+    int patience = gets_nowhere ? PAUSE_MS : patience_ms(loop);
+    int n_ready = poll(fds, gets_nowhere ? LIBRARY : FDS, patience);
+
+    if (n_ready > 0 && fds[WAKE].revents)
+        be_awake(loop);
+    if (gets_nowhere)
+        loop->n_turns_for_nothing -= TURNS_BETWEEN_PAUSES;
+    else if (n_ready == 0 && patience > 0)
+        loop_goes_on(loop);
+    else
+        loop->n_turns_for_nothing++;
 }
 
 static void *run(void *context)
 {
     struct loop *loop = context;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    struct pollfd fds[] = {
-        {.fd = loop->wake_fd, .events = POLLIN},
-        {.fd = info->epoll_fd, .events = POLLIN},
+    struct pollfd fds[FDS] = {
+        [WAKE] = {.fd = loop->wake_fd, .events = POLLIN},
+        [LIBRARY] = {.fd = info->epoll_fd, .events = POLLIN},
     };
 
     while (!atomic_load(&loop->stopping)) {
-        int n_ready = poll(fds, 2, patience_ms(loop));
-        if (n_ready > 0 && fds[0].revents)
-            be_awake(loop);
-        if (n_ready > 0 && fds[1].revents)
-            loop_goes_on(loop);
-        loop->n_turns_for_nothing += loop->n_turns_for_nothing <= TURNS_FOR_NOTHING;
+        wait_for_work(loop, fds);
         shut_where_told(loop);
         resume_returned(loop);
         MHD_run(loop->daemon);

@@ -169,8 +169,18 @@ static void own_body(struct reply *reply)
     }
 }
 
+/* As MHD_create_response_from_buffer has it, which only reads what it is given for good. */
+static struct MHD_Response *create_lasting_response(struct text body)
+{
+    return MHD_create_response_from_buffer(
+        body.len, (void *)(uintptr_t)body.ptr, MHD_RESPMEM_PERSISTENT);
+}
+
 static struct MHD_Response *create_response(const struct reply *reply)
 {
+    if (reply->document)
+        return create_lasting_response(
+            reply->coding ? reply->document->gzip : reply->document->plain);
     if (reply->read)
         return MHD_create_response_from_callback(
             reply->read_size ? reply->read_size : MHD_SIZE_UNKNOWN, READ_BYTES, reply->read,
@@ -195,10 +205,13 @@ struct MHD_Response *reply_make(struct reply *reply, const struct reply_context 
         reply->read = NULL;
         coding = NULL;
     }
+    bool gzip = accepts(context->accept_encoding, TEXT("gzip"));
     /* A strong tag names the very bytes: those that are compressed are others. */
-    if (reply->body_size >= GZIP_FROM_BYTES && !text_present(context->tag) &&
-        accepts(context->accept_encoding, TEXT("gzip")) && compress_body(reply))
+    if (gzip && reply->body_size >= GZIP_FROM_BYTES && !text_present(context->tag) &&
+        compress_body(reply))
         coding = "gzip";
+    if (gzip && reply->document)
+        coding = reply->coding = "gzip";
     struct heading h = {create_response(reply), false};
     if (!h.response) {
         free(TAKE(reply->body));
@@ -208,7 +221,7 @@ struct MHD_Response *reply_make(struct reply *reply, const struct reply_context 
     add_headers(&h, reply, context);
     add_header(&h, MHD_HTTP_HEADER_ETAG, etag[0] ? etag : NULL);
     add_header(&h, MHD_HTTP_HEADER_CONTENT_ENCODING, coding);
-    if (context->etag || coding)
+    if (context->etag || coding || reply->document)
         add_header(&h, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
     if (!h.failed)
         return h.response;

@@ -18,7 +18,8 @@
 #define BACKLOG 1024
 /* For requests that are still arriving when the server is told to stop. */
 #define ARRIVING_AT_STOP_US (3 * USEC_PER_SEC)
-/* For request line, headers and what of the body is in hand; the body itself is kept elsewhere. */
+/* For request line, headers and what of the body is in hand, and the head of the reply (see
+ * GATE_HEAD_BYTES); the body itself is kept elsewhere. */
 #define CONNECTION_BYTES (16u << 10)
 /* Callers whose requests are not all back: a megabyte. */
 #define LIMITED_CALLERS 65536
@@ -69,13 +70,14 @@ static void on_completed(
 }
 
 static void on_connection(
-    void *context,
+    void *loop,
     struct MHD_Connection *connection,
     void **watched,
     enum MHD_ConnectionNotificationCode what)
 {
-    struct server *server = context;
+    struct server *server = loop_context(loop);
 
+    loop_goes_on(loop);
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -222,9 +224,6 @@ static void write_address(const struct listening *l, char *ret, size_t size)
 static struct MHD_Daemon *start_daemon(struct server *server, struct loop *loop, int fd)
 {
     const struct settings *settings = server->services->settings;
-    int64_t longest_s = settings->reply_timeout_s > settings->idle_timeout_s
-                            ? settings->reply_timeout_s
-                            : settings->idle_timeout_s;
 
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
@@ -232,11 +231,12 @@ static struct MHD_Daemon *start_daemon(struct server *server, struct loop *loop,
         /* Our own limit comes first: what libmicrohttpd has no room for waits in the backlog
          * without a word, and the kernel may give one daemon more than its share. */
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)settings->max_connections * 2, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)longest_s,
+        (unsigned)settings->max_connections * 2, MHD_OPTION_CONNECTION_TIMEOUT,
+        server->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, loop, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_END);
+        on_connection, loop, MHD_OPTION_END);
 }
 
 /* -1 with errno set. */
@@ -260,6 +260,22 @@ static int start_loops(struct server *server, char *why, size_t why_size)
         return -1;
     }
     return 0;
+}
+
+static unsigned longest_timeout_s(const struct settings *settings)
+{
+    const int64_t timeouts_s[] = {
+        settings->header_timeout_s,
+        settings->body_timeout_s,
+        settings->reply_timeout_s,
+        settings->idle_timeout_s,
+    };
+    int64_t longest_s = 0;
+
+    for (size_t i = 0; i < sizeof(timeouts_s) / sizeof(timeouts_s[0]); i++)
+        if (timeouts_s[i] > longest_s)
+            longest_s = timeouts_s[i];
+    return (unsigned)longest_s;
 }
 
 static struct server *server_new(struct services *services, struct tokens *tokens)
@@ -286,6 +302,7 @@ static struct server *server_new(struct services *services, struct tokens *token
         (unsigned long long)random);
     server->services = services;
     server->tokens = tokens;
+    server->idle_timeout_s = longest_timeout_s(settings) + 1;
     server->n_loops = (size_t)settings->http_threads;
     server->loops = mem_alloc(sizeof(struct loop *) * server->n_loops);
     server->sockets = mem_alloc(sizeof(*server->sockets) * server->n_loops);

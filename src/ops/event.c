@@ -193,6 +193,7 @@ static int begin_wait(struct op *op)
     wait->op = op;
     wait->watch.wake = wake;
     wait->watch.until_us = clock_mono_us() + in->wait * USEC_PER_SEC;
+    wait->watch.client_fd = op->client_fd;
     if (open_watch(op, &wait->watch) != 0)
         return -1;
     op->kept = wait;

@@ -249,7 +249,7 @@ const struct operation metrics_get = {
 
 static int openapi_get_run(struct op *op)
 {
-    op->raw = (struct text){openapi_json, openapi_json_size};
+    op->document = &openapi_json;
     return 0;
 }
 
@@ -264,7 +264,7 @@ const struct operation openapi_get = {
 
 static int docs_get_run(struct op *op)
 {
-    op->raw = (struct text){openapi_html, openapi_html_size};
+    op->document = &openapi_html;
     return 0;
 }
 

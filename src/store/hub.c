@@ -1,5 +1,6 @@
 #include "store/hub.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -8,6 +9,7 @@
 #include "base/memory.h"
 
 #define BUCKETS_FIRST 256 /* a power of two */
+#define LOOK_FOR_GONE_US INT64_C(1000000)
 
 LIST_HEAD(bucket, watch);
 TAILQ_HEAD(line, watch);
@@ -29,6 +31,7 @@ struct hub {
     struct line line;    /* streams that are IN_LINE */
     struct line reading; /* streams that are READING */
     struct line parked;  /* requests that are IDLE */
+    int64_t looked_for_gone_us; /* at their clients; monotonic */
 
     struct gone *gone;
     size_t n_gone, gone_room;
@@ -254,15 +257,32 @@ void hub_wake_all(struct hub *hub)
     tell(&told, false);
 }
 
+static bool is_time_for_gone(struct hub *hub, int64_t now_us)
+{
+    if (now_us - hub->looked_for_gone_us < LOOK_FOR_GONE_US)
+        return false;
+    hub->looked_for_gone_us = now_us;
+    return true;
+}
+
+/* While it is parked nobody closes the socket, or gives its number to another. */
+static bool has_gone(const struct watch *watch)
+{
+    struct pollfd fd = {.fd = watch->client_fd, .events = POLLRDHUP};
+
+    return watch->client_fd > 0 && poll(&fd, 1, 0) > 0 && fd.revents;
+}
+
 void hub_expire(struct hub *hub, int64_t now_us)
 {
     struct line told = TAILQ_HEAD_INITIALIZER(told);
     struct watch *next;
 
     pthread_mutex_lock(&hub->mutex);
+    bool look = is_time_for_gone(hub, now_us);
     for (struct watch *w = TAILQ_FIRST(&hub->parked); w; w = next) {
         next = TAILQ_NEXT(w, in_line);
-        if (w->until_us > now_us)
+        if (w->until_us > now_us && !(look && has_gone(w)))
             continue;
         take_out(hub, w);
         TAILQ_INSERT_TAIL(&told, w, in_line);

@@ -189,12 +189,13 @@ def test_a_long_target_is_too_long(attack):
     "headers, status, code",
     [
         (b"X-A: b\r\n" * 65, 431, "headers_too_large"),
+        (b"X-A: " + b"b" * 14336 + b"\r\n", 431, "headers_too_large"),
         (b"Expect: 200-maybe\r\n", 417, "expectation_failed"),
         (b"Content-Length: 1048577\r\n", 413, "body_too_large"),
         (b"Content-Length: 10737418240\r\n", 413, "body_too_large"),
         (b"Content-Length: 1099511627776\r\nExpect: 100-continue\r\n", 413, "body_too_large"),
     ],
-    ids=["65 headers", "an expectation", "a byte over 1 MiB", "10 GB", "1 TB"],
+    ids=["65 headers", "a head of 14 KiB", "an expectation", "a byte over 1 MiB", "10 GB", "1 TB"],
 )
 def test_what_is_too_much_is_refused_at_once(attack, headers, status, code):
     answer = attack(put(headers), {status}, code=code)

@@ -256,6 +256,27 @@ def test_over_the_limit_a_client_is_turned_away_at_once(start_server):
     server.wait_until(lambda: told(server) == 200, what="room for new clients")
 
 
+def test_with_few_files_there_are_fewer_connections(start_server):
+    """So that who is too many is told so, and all are served again afterwards."""
+    server = start_server(files=300)
+    line = server.wait_for_log("few_files")
+    limit = line["max_connections"]
+    assert limit + line["max_streams"] == 300 - 256
+    with connections(server, 300) as clients:
+        server.wait_until(lambda: n_closed(clients) >= 300 - limit, what="the end of what is too many")
+        before = processor_seconds(server)
+        time.sleep(1)
+        assert processor_seconds(server) - before < 0.5
+    server.wait_until(lambda: told(server) == 200, what="room for new clients")
+
+
+def test_with_too_few_files_it_does_not_start(cluster, keys, keys_file):
+    one = Server(keys, keys_file, cluster.url("duet_server"), files=260)
+    with pytest.raises(Exception):
+        one.start()
+    assert "open files" in "".join(one.stderr)
+
+
 def n_closed(clients):
     closed = 0
     for client in clients:

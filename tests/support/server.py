@@ -58,7 +58,8 @@ def migrate(cluster):
 class Server:
     """One duetd. `log` holds the log lines as dictionaries, `stderr` all lines as they came."""
 
-    def __init__(self, keys, keys_file, database_url, settings=None):
+    def __init__(self, keys, keys_file, database_url, settings=None, files=None):
+        self.files = files  # how many it may have open, if not as many as this process
         self.keys = keys
         self.keys_file = str(keys_file)
         self.settings = {
@@ -83,7 +84,7 @@ class Server:
     def start(self, ready=True, timeout=30):
         # pylint: disable=consider-using-with; stop and kill wait for it
         self.process = subprocess.Popen(
-            [binary(), "serve"],
+            [*self._limits(), binary(), "serve"],
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -101,6 +102,9 @@ class Server:
         if ready:
             self.wait_ready(timeout)
         return self
+
+    def _limits(self):
+        return ["prlimit", f"--nofile={self.files}"] if self.files else []
 
     def _read(self, stream):
         for line in stream:
