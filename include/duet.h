@@ -129,7 +129,9 @@ enum duet_connection {
     DUET_CONNECTING,
     DUET_CONNECTED,    /* following the mailbox */
     DUET_DISCONNECTED, /* will be tried again by itself */
-    DUET_SIGNED_OUT,   /* the token is no longer accepted: nothing happens until duet_set_token */
+    DUET_SIGNED_OUT,   /* the token is no longer accepted, or the login was refused for good (it is
+                        * another user's, the device's name is none, the user is unknown, …):
+                        * nothing happens until duet_set_token */
 };
 
 enum duet_event_kind {
@@ -201,8 +203,13 @@ DUET_API enum duet_error duet_login(
 
 /* Puts another token in place of the present one, and tries at once where that had been refused.
  * Give a new one some minutes before the old one expires, or when on_connection says
- * DUET_SIGNED_OUT. */
+ * DUET_SIGNED_OUT; the same one again tries a login again that was refused. */
 DUET_API enum duet_error duet_set_token(struct duet *d, const char *token);
+
+/* Why the server has refused the last login, in its own words, for people to read; empty where it
+ * has not. Programs go by `why` of on_connection. */
+#define DUET_REFUSAL_SIZE 256 /* bytes, with the NUL at the end */
+DUET_API enum duet_error duet_refusal(struct duet *d, char ret[DUET_REFUSAL_SIZE]);
 
 /* Ends the connection, waits for the network thread and frees the handle. The store stays, and what
  * waits in the outbox is sent after the next login. DUET_INVALID, and nothing happens, when called

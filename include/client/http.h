@@ -44,6 +44,8 @@ struct answer {
     int64_t retry_after_us;
 };
 
+/* Why, in the server's words, the most particular ones; empty where it said nothing. */
+const char *answer_reason(const struct answer *answer);
 void answer_done(struct answer *answer);
 #define answer_auto __attribute__((cleanup(answer_done))) struct answer
 

@@ -20,7 +20,7 @@ enum stage {
     STAGE_LOGIN,       /* the device is being announced */
     STAGE_CATCHING_UP, /* the stream is open and tells what was missed */
     STAGE_FOLLOWING,
-    STAGE_SIGNED_OUT, /* until there is another token */
+    STAGE_SIGNED_OUT, /* the token or the login was refused: until there is another token */
     STAGE_ENDED,      /* kicked */
 };
 
@@ -75,8 +75,9 @@ struct duet {
     char *token;
     int64_t token_no; /* grows with each one */
     bool stopping;
-    enum duet_error ended; /* DUET_KICKED when nothing is asked any more */
-    struct exchange spare; /* of calls that ask; its connection stays open */
+    enum duet_error ended;           /* DUET_KICKED when nothing is asked any more */
+    char refusal[DUET_REFUSAL_SIZE]; /* of the last login; empty: it was not refused */
+    struct exchange spare;           /* of calls that ask; its connection stays open */
 
     struct session session; /* the thread's own */
 };

@@ -2,12 +2,15 @@
  *
  * One line in, one line out: what is typed goes to the open conversation, or is a command when it
  * begins with a slash. Callbacks print as they come; a lock keeps lines whole. */
+#include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "duet.h"
 
@@ -24,8 +27,12 @@ struct chat {
     char last_sent[65];    /* the newest own one that is shown */
     int64_t last_sent_at;
     bool last_sent_read;
-    int n_waiting; /* messages of this run that have no answer yet */
-    pthread_cond_t answered;
+    int n_waiting;           /* messages of this run that have no answer yet */
+    bool tried;              /* the first login has gone well, or has not */
+    bool connected;          /* at least once */
+    bool refused;            /* before that: there is no more to wait for */
+    pthread_cond_t answered; /* any of these */
+    int refused_pipe[2]; /* its second end is closed by the refusal: nobody waits for input then */
 };
 
 /* ---- printing ---- */
@@ -219,6 +226,29 @@ static void on_kicked(void *user, const char *reason)
     unlock(c);
 }
 
+/* In the server's words, where it has said any. */
+static void put_refusal(struct chat *c, enum duet_error why)
+{
+    char reason[DUET_REFUSAL_SIZE];
+
+    duet_refusal(c->duet, reason);
+    printf("* cannot log in: ");
+    put_text(reason[0] ? reason : duet_error_text(why));
+    putchar('\n');
+}
+
+static void signed_out(struct chat *c, enum duet_error why)
+{
+    if (c->connected && why == DUET_UNAUTHENTICATED)
+        say("the token is not accepted any more; start again with a new one", NULL);
+    else
+        put_refusal(c, why);
+    if (!c->connected) {
+        c->refused = true;
+        close(c->refused_pipe[1]);
+    }
+}
+
 static void on_connection(void *user, enum duet_connection state, enum duet_error why)
 {
     struct chat *c = user;
@@ -229,13 +259,18 @@ static void on_connection(void *user, enum duet_connection state, enum duet_erro
         break;
     case DUET_CONNECTED:
         say("connected", NULL);
+        c->connected = true;
         break;
     case DUET_DISCONNECTED:
         printf("* not connected, trying again: %s\n", duet_error_text(why));
         break;
     case DUET_SIGNED_OUT:
-        say("the token is not accepted any more; start again with a new one", NULL);
+        signed_out(c, why);
         break;
+    }
+    if (state != DUET_CONNECTING) {
+        c->tried = true;
+        pthread_cond_signal(&c->answered);
     }
     unlock(c);
 }
@@ -434,8 +469,8 @@ static void send_line(struct chat *c, const char *line)
     unlock(c);
 }
 
-/* At the end of a script what it has sent is still on its way. What waits longer stays in the
- * outbox, if there is a store. */
+/* At the end of a script what it has sent is still on its way, and perhaps the login is too. What
+ * waits longer stays in the outbox, if there is a store. */
 static void wait_for_answers(struct chat *c)
 {
     struct timespec until;
@@ -443,7 +478,8 @@ static void wait_for_answers(struct chat *c)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += LAST_SENDS_S;
     lock(c);
-    while (c->n_waiting > 0 && pthread_cond_timedwait(&c->answered, &c->mutex, &until) == 0)
+    while ((c->n_waiting > 0 || !c->tried) && !c->refused &&
+           pthread_cond_timedwait(&c->answered, &c->mutex, &until) == 0)
         ;
     unlock(c);
 }
@@ -463,12 +499,51 @@ static void run_command(struct chat *c, char *line)
     tell(c, "there is no such command; /help lists them");
 }
 
+struct input {
+    char bytes[LINE_BYTES];
+    size_t n;
+};
+
+/* False at the end of the input, and when the login was refused. */
+static bool read_more(const struct chat *c, struct input *in)
+{
+    struct pollfd fds[] = {
+        {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = c->refused_pipe[0], .events = POLLIN}};
+
+    while (poll(fds, 2, -1) < 0)
+        if (errno != EINTR)
+            return false;
+    if (fds[1].revents)
+        return false;
+    ssize_t n = read(STDIN_FILENO, in->bytes + in->n, sizeof(in->bytes) - in->n);
+    if (n > 0)
+        in->n += (size_t)n;
+    return n > 0;
+}
+
+/* What is longer than there is room for comes in pieces. */
+static bool next_line(const struct chat *c, struct input *in, char ret[LINE_BYTES + 1])
+{
+    const char *end;
+
+    while (!(end = memchr(in->bytes, '\n', in->n)) && in->n < sizeof(in->bytes) && read_more(c, in))
+        ;
+    size_t length = end ? (size_t)(end - in->bytes) : in->n;
+    if (in->n == 0)
+        return false;
+    memcpy(ret, in->bytes, length);
+    ret[length] = '\0';
+    in->n -= length + (end != NULL);
+    memmove(in->bytes, in->bytes + length + (end != NULL), in->n);
+    return true;
+}
+
 static void read_lines(struct chat *c)
 {
-    static char line[LINE_BYTES];
+    static struct input input;
+    static char line[LINE_BYTES + 1];
 
-    while (fgets(line, sizeof(line), stdin)) {
-        line[strcspn(line, "\n")] = '\0';
+    while (next_line(c, &input, line)) {
         if (strcmp(line, "/quit") == 0)
             return;
         if (line[0] == '/')
@@ -545,6 +620,10 @@ int main(int argc, char **argv)
         perror(token_file);
         return 1;
     }
+    if (pipe(chat.refused_pipe) != 0) {
+        perror("duet-chat");
+        return 1;
+    }
     enum duet_error error = duet_login(&options, &callbacks, &chat, &chat.duet);
     if (error) {
         (void)fprintf(stderr, "duet-chat: %s\n", duet_error_text(error));
@@ -553,5 +632,5 @@ int main(int argc, char **argv)
     read_lines(&chat);
     wait_for_answers(&chat);
     duet_logout(chat.duet);
-    return 0;
+    return chat.refused;
 }

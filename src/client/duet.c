@@ -203,6 +203,14 @@ char *duet_token(struct duet *d, int64_t *ret_no)
     return token;
 }
 
+enum duet_error duet_refusal(struct duet *d, char ret[DUET_REFUSAL_SIZE])
+{
+    pthread_mutex_lock(&d->mutex);
+    memcpy(ret, d->refusal, sizeof(d->refusal));
+    pthread_mutex_unlock(&d->mutex);
+    return DUET_OK;
+}
+
 /* ---- asking ---- */
 
 void path_of_user(struct duet *d, struct buf *ret)

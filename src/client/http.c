@@ -168,12 +168,19 @@ static const struct {
     const char *code;
     enum duet_error error;
 } meanings[] = {
-    {"invalid_request", DUET_INVALID},      {"malformed_json", DUET_INVALID},
-    {"body_too_large", DUET_TOO_LARGE},     {"unauthenticated", DUET_UNAUTHENTICATED},
-    {"blocked_by_recipient", DUET_BLOCKED}, {"not_friends", DUET_NOT_FRIENDS},
-    {"sender_muted", DUET_MUTED},           {"user_unknown", DUET_UNKNOWN},
-    {"message_unknown", DUET_UNKNOWN},      {"friend_request_unknown", DUET_UNKNOWN},
-    {"device_unknown", DUET_UNKNOWN},       {"recall_too_late", DUET_TOO_LATE},
+    {"invalid_request", DUET_INVALID},
+    {"malformed_json", DUET_INVALID},
+    {"malformed_request", DUET_INVALID},
+    {"body_too_large", DUET_TOO_LARGE},
+    {"unauthenticated", DUET_UNAUTHENTICATED},
+    {"blocked_by_recipient", DUET_BLOCKED},
+    {"not_friends", DUET_NOT_FRIENDS},
+    {"sender_muted", DUET_MUTED},
+    {"user_unknown", DUET_UNKNOWN},
+    {"message_unknown", DUET_UNKNOWN},
+    {"friend_request_unknown", DUET_UNKNOWN},
+    {"device_unknown", DUET_UNKNOWN},
+    {"recall_too_late", DUET_TOO_LATE},
 };
 
 static enum duet_error meaning_of(const char *code)
@@ -227,6 +234,16 @@ struct answer http_finish(struct exchange *x, CURLcode code)
     else
         read_problem(&answer);
     return answer;
+}
+
+const char *answer_reason(const struct answer *answer)
+{
+    const json_t *field = json_array_get(json_object_get(answer->json, "errors"), 0);
+    const char *of_field = json_string_value(json_object_get(field, "detail"));
+    const char *detail = json_string_value(json_object_get(answer->json, "detail"));
+    const char *title = json_string_value(json_object_get(answer->json, "title"));
+
+    return detail ? detail : of_field ? of_field : title ? title : "";
 }
 
 void answer_done(struct answer *answer)

@@ -116,6 +116,16 @@ static void close_stream(struct duet *d)
     sse_done(&d->session.sse);
 }
 
+static void sign_out(struct duet *d, enum duet_error why, int64_t refused_token)
+{
+    struct session *s = &d->session;
+
+    s->stage = STAGE_SIGNED_OUT;
+    s->refused_token = refused_token;
+    s->logged_in = false;
+    tell_connection(d, DUET_SIGNED_OUT, why);
+}
+
 void session_lose(struct duet *d, enum duet_error why, int64_t retry_after_us)
 {
     struct session *s = &d->session;
@@ -124,10 +134,7 @@ void session_lose(struct duet *d, enum duet_error why, int64_t retry_after_us)
         return;
     close_stream(d);
     if (why == DUET_UNAUTHENTICATED) {
-        s->stage = STAGE_SIGNED_OUT;
-        s->refused_token = token_no(d);
-        s->logged_in = false;
-        tell_connection(d, DUET_SIGNED_OUT, why);
+        sign_out(d, why, token_no(d));
         return;
     }
     s->stage = STAGE_WAITING;
@@ -331,6 +338,21 @@ static void open_stream(struct duet *d)
 
 /* ---- logging in ---- */
 
+static void note_refusal(struct duet *d, const char *reason)
+{
+    pthread_mutex_lock(&d->mutex);
+    snprintf(d->refusal, sizeof(d->refusal), "%s", reason);
+    d->refusal[text_whole_characters(text_of(d->refusal)).len] = '\0';
+    pthread_mutex_unlock(&d->mutex);
+}
+
+/* What is decided would be answered alike the next time, as long as the token is the same. */
+static bool is_refused(const struct answer *answer)
+{
+    return answer->error == DUET_UNAUTHENTICATED ||
+           (answer->error && answer->decided && strcmp(answer->code, "device_kicked") != 0);
+}
+
 /* The store knows best what it has; the server's position of the device may be older, by reports
  * that were lost, or newer, where the store is an old copy of itself. A new store has nothing, and
  * begins where the device was. */
@@ -338,8 +360,13 @@ static void login_done(struct duet *d, struct transfer *t, struct answer *answer
 {
     struct session *s = &d->session;
     const json_t *position = json_object_get(answer->json, "position");
+    bool refused = is_refused(answer);
 
-    (void)t;
+    note_refusal(d, refused ? answer_reason(answer) : "");
+    if (refused) {
+        sign_out(d, answer->error, t->token_no);
+        return;
+    }
     if (!answer->error && !json_is_integer(position))
         answer->error = DUET_PROTOCOL;
     if (!answer->error && store_position(d->store) < 0)

@@ -108,6 +108,15 @@ static enum duet_error do_send(struct duet *d, const json_t *call, json_t *answe
     return error;
 }
 
+static enum duet_error do_refusal(struct duet *d, json_t *answer)
+{
+    char refusal[DUET_REFUSAL_SIZE];
+    enum duet_error error = duet_refusal(d, refusal);
+
+    json_object_set_new(answer, "reason", json_string(refusal));
+    return error;
+}
+
 static enum duet_error do_get_messages(struct duet *d, const json_t *call, json_t *answer)
 {
     struct duet_messages *messages;
@@ -221,6 +230,8 @@ static enum duet_error run(struct duet *d, const json_t *call, json_t *answer)
         return do_send(d, call, answer);
     if (strcmp(name, "get_messages") == 0)
         return do_get_messages(d, call, answer);
+    if (strcmp(name, "refusal") == 0)
+        return do_refusal(d, answer);
     if (strcmp(name, "conversations") == 0)
         return do_conversations(d, answer);
     for (size_t i = 0; i < LENGTH(lists); i++)

@@ -149,3 +149,48 @@ def test_what_a_script_sends_is_sent_when_the_script_ends(server, api, ann, bob,
     )
     items = api.get(f"/v1/users/{bob}/messages").json["items"]
     assert [m["elements"][0]["text"] for m in items] == ["two", "one"]
+
+
+@pytest.mark.parametrize(
+    "options, claims, reason",
+    [
+        ([], {"exp": 1000000000}, None),
+        ([], {"sub": "somebody-else"}, "the token belongs to another user"),
+        (["-d", "my/phone"], {}, "the address has a slash or backslash inside a segment"),
+    ],
+    ids=["a token that has expired", "another's token", "a device whose name is none"],
+)
+@pytest.mark.parametrize("input_ends", [True, False])
+def test_a_login_that_is_refused_ends_it(
+    server, bob, tmp_path, options, claims, reason, input_ends
+):
+    token_file = tmp_path / "token"
+    token_file.write_text(server.token(**{"scope": "user", "sub": bob, **claims}))
+    with subprocess.Popen(
+        [BUILD / "duet-chat", "-s", server.url, "-t", token_file, *options, bob],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as chat:
+        if input_ends:
+            chat.stdin.close()
+        assert chat.wait(20) == 1
+        said = chat.stdout.read()
+    assert said.startswith("* cannot log in: ") and said.count("\n") == 1, said
+    assert reason is None or reason in said
+
+
+def test_a_server_that_is_away_is_no_reason_to_end(bob, server, tmp_path):
+    token_file = tmp_path / "token"
+    token_file.write_text(server.token(scope="user", sub=bob))
+    done = subprocess.run(
+        [BUILD / "duet-chat", "-s", "http://127.0.0.1:1", "-t", token_file, bob],
+        input="",
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "* not connected, trying again: The server cannot be reached.\n"

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import secrets
 import ssl
 import time
 
@@ -17,7 +18,12 @@ LEEWAY_SECONDS = 30  # for which duetd still takes a token that has expired
 
 def test_a_session_without_a_good_token_waits_for_one(device, server, send, ann, bob):
     phone = device(bob, token=server.token(scope="user", sub=ann))
-    phone.wait_for("connection", state="disconnected", why="The server refuses it.")
+    phone.wait_for("connection", state="signed_out", why="The server refuses it.")
+    assert phone.call("refusal")["reason"] == "the token belongs to another user"
+    assert phone.find("connection", state="disconnected") is None
+    phone.call("set_token", server.token(scope="user", sub=bob))
+    phone.wait_refreshed()
+    assert phone.call("refusal")["reason"] == ""
     phone.end()
     phone = device(bob, name="tablet", token="rubbish")
     phone.wait_for("connection", state="signed_out", why="The token is not accepted.")
@@ -26,6 +32,23 @@ def test_a_session_without_a_good_token_waits_for_one(device, server, send, ann,
     phone.call("set_token", server.token(scope="user", sub=bob))
     phone.wait_told(ann, ["one"])
     assert phone.ask("set_token", "")["error"] == "An argument is wrong."
+
+
+def test_a_login_that_is_refused_is_not_tried_by_itself(device, api, server, between):
+    later = f"later-{secrets.token_hex(4)}"
+    phone = device(later, url=between.url)
+    phone.wait_for("connection", state="signed_out", why="There is no such user or message.")
+    time.sleep(1.5)  # the first pause between two tries is half a second at most
+    assert len(between.seen) == 1
+    assert api.put(f"/v1/users/{later}", {}).status == 201
+    phone.call("set_token", server.token(scope="user", sub=later))
+    phone.wait_refreshed()
+    phone.end()
+
+    phone = device(later, name="my/phone", store=":memory:")
+    phone.wait_for("connection", state="signed_out", why="An argument is wrong.")
+    reason = "the address has a slash or backslash inside a segment"
+    assert phone.call("refusal")["reason"] == reason
 
 
 def test_a_token_that_expires_ends_no_session_for_good(device, server, send, ann, bob):
