@@ -1,7 +1,7 @@
 -- duet.conversation_patch: pin, mute or mark a conversation of p_user, or sort it into groups. What p_patch does not name
 -- stays; null is false, or nothing. The user's devices learn of it.
 --
--- outcome  ok | user_unknown (pointer: which of them) | group_unknown (pointer)
+-- outcome  ok | user_unknown (pointer: which of them) | group_unknown (pointer: which)
 -- retry    safe: the same patch again changes nothing
 -- locks    the user's mailbox
 -- indexes  those of conversation_lock; contact_pkey, conversation_group_pkey; those of conversation_page
@@ -21,6 +21,8 @@ declare
     v_now timestamptz;
     v_old contact;
     v_new contact;
+    v_groups text[];
+    v_missing bigint;
 begin
     select l.outcome, l.pointer, l.owner_no, l.peer_no into v.outcome, v.pointer, v_owner, v_peer
     from conversation_lock(p_user, p_peer) as l;
@@ -51,21 +53,22 @@ begin
         v_new.custom_mark := coalesce(p_patch ->> 'custom_mark', '');
     end if;
     if p_patch ? 'groups' then
-        v_new.conversation_groups := array(
-            select distinct g.name
-            from jsonb_array_elements_text(
+        v_groups := array(
+            select jsonb_array_elements_text(
                 case jsonb_typeof(p_patch -> 'groups') when 'array' then p_patch -> 'groups' else '[]' end
-            ) as g(name)
-            order by g.name
+            )
         );
-        if exists (
-            select from unnest(v_new.conversation_groups) as n(name)
-            where not exists (select from conversation_group as g where g.owner = v_owner and g.name = n.name)
-        ) then
+        v_missing := (
+            select min(p.n) - 1
+            from unnest(v_groups) with ordinality as p(name, n)
+            where not exists (select from conversation_group as g where g.owner = v_owner and g.name = p.name)
+        );
+        if v_missing is not null then
             v.outcome := 'group_unknown';
-            v.pointer := '/groups';
+            v.pointer := '/groups/' || v_missing;
             return v;
         end if;
+        v_new.conversation_groups := array(select distinct p.name from unnest(v_groups) as p(name) order by p.name);
     end if;
 
     if v_new is distinct from v_old then

@@ -85,7 +85,8 @@ def test_the_users_devices_learn_of_marks(api, ann, bob):
 @pytest.mark.parametrize(
     "patch, code, pointer",
     [
-        ({"groups": ["none"]}, "group_unknown", "/groups"),
+        ({"groups": ["none"]}, "group_unknown", "/groups/0"),
+        ({"groups": ["work", "none", "no"]}, "group_unknown", "/groups/1"),
         ({"groups": [""]}, "invalid_request", "/groups/0"),
         ({"marks": "012"}, "invalid_request", "/marks"),
         ({"marks": "1" * 65}, "invalid_request", "/marks"),
@@ -93,8 +94,24 @@ def test_the_users_devices_learn_of_marks(api, ann, bob):
     ],
 )
 def test_what_is_wrong_is_named(api, ann, bob, patch, code, pointer):
+    api.put(f"{groups(ann)}/work")
     reply = api.patch(conversation(ann, bob), patch)
     assert reply.code == code and reply.pointers == [pointer]
+
+
+def test_what_is_said_of_groups_is_true_of_both_kinds(api, ann, bob):
+    unknown = [
+        api.patch(f"{groups(ann)}/none", {"name": "x"}),
+        api.patch(conversation(ann, bob), {"groups": ["none"]}),
+        api.put(f"/v1/users/{ann}/friends/{bob}", {"groups": ["none"]}),
+    ]
+    assert {(reply.code, reply.json["title"]) for reply in unknown} == {
+        ("group_unknown", "The user has no group of this name.")
+    }
+    for i in range(20):
+        api.put(f"{groups(ann)}/g{i}")
+    full = api.put(f"{groups(ann)}/more")
+    assert full.json["title"] == "The user has as many groups as are allowed."
 
 
 def test_a_device_sorts_its_own_conversations_alone(api, ann, bob):
