@@ -101,6 +101,7 @@ struct op {
     void *in;             /* of operation->in.size */
     void *out;            /* of operation->out.size; zeroed before run */
     json_t *body;         /* the request, as it came; NULL when it had none */
+    bool inner;           /* the server asks on a client's behalf, as /v4 does */
 
     struct text stored_reply; /* JSON: the answer that this request was given before */
     struct text raw;          /* the body, where operation->content_type is set */

@@ -24,6 +24,13 @@ struct sender_profile {
 
 extern const struct fields sender_profile_fields;
 
+struct op;
+
+/* Something new gets this name, by the body at `pointer`: 0, or ERR_INVALID_REQUEST in *err where
+ * no path could name it, so that nobody could read or remove it. Whoever asks through /v4 has names
+ * in bodies alone, and may give any. */
+int check_new_name(const struct op *op, struct text name, const char *pointer, struct err *err);
+
 /* Members that many operations have: users of the path, and what pages of a list go by. */
 #define FIELD_USER(type)                                                                           \
     FIELD_TEXT(type, user, .from = IN_PATH, .required = true, .min = 1, .max = USER_ID_BYTES)

@@ -105,9 +105,17 @@ static const struct field conversation_group_rename_fields[] = {
     FIELD_END,
 };
 
+static int conversation_group_rename_check(struct op *op)
+{
+    const struct conversation_group_rename *in = op->in;
+
+    return check_new_name(op, in->name, "/name", op->err);
+}
+
 const struct operation conversation_group_rename = {
     .name = "conversation_group_rename",
     .lane = LANE_READER,
+    .check = conversation_group_rename_check,
     .audit = true,
     .in = FIELDS(conversation_group_rename_fields, struct conversation_group_rename),
     .out = FIELDS(conversation_group_list_of_fields, struct conversation_group),

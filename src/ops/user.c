@@ -6,6 +6,26 @@
 #include "ops/services.h"
 #include "store/store.h"
 
+static bool fits_path(struct text name)
+{
+    return !memchr(name.ptr, '/', name.len) && !memchr(name.ptr, '\\', name.len) &&
+           !text_equal(name, TEXT(".")) && !text_equal(name, TEXT(".."));
+}
+
+static int check_name(struct text name, const char *pointer, struct err *err)
+{
+    if (fits_path(name))
+        return 0;
+    return err_field(
+        err, ERR_INVALID_REQUEST, pointer,
+        "must not hold a slash or backslash, or be \".\" or \"..\"");
+}
+
+int check_new_name(const struct op *op, struct text name, const char *pointer, struct err *err)
+{
+    return op->inner ? 0 : check_name(name, pointer, err);
+}
+
 static const struct field profile_list[] = {
     FIELD_TEXT(struct profile, nick),
     FIELD_TEXT(struct profile, avatar_url),
@@ -267,12 +287,6 @@ static const struct field user_import_results_fields[] = {
     FIELD_END,
 };
 
-static bool id_fits_path(struct text id)
-{
-    return !memchr(id.ptr, '/', id.len) && !memchr(id.ptr, '\\', id.len) &&
-           !text_equal(id, TEXT(".")) && !text_equal(id, TEXT(".."));
-}
-
 /* An id that no path could name would make a user whom nobody can read or delete. */
 static int user_import_check(struct op *op)
 {
@@ -282,13 +296,10 @@ static int user_import_check(struct op *op)
     for (size_t i = in->users.n_items; i-- > 0;) {
         struct err err;
         err_init(&err, op->arena);
-        if (id_fits_path(items[i].id))
-            continue;
-        err_field(
-            &err, ERR_INVALID_REQUEST,
-            arena_printf(op->arena, "/users/%zu/id", list_place(&in->users, i)),
-            "must not hold a slash or backslash, or be \".\" or \"..\"");
-        list_leave_out(&in->users, i, sizeof(*items), &err);
+        if (check_name(
+                items[i].id, arena_printf(op->arena, "/users/%zu/id", list_place(&in->users, i)),
+                &err) != 0)
+            list_leave_out(&in->users, i, sizeof(*items), &err);
     }
     return list_must_hold(&in->users, op->err);
 }
@@ -518,6 +529,31 @@ static const struct field tags_changed_fields[] = {
     FIELD_END,
 };
 
+static void check_tags(const struct op *op, const struct list *tags, size_t place, struct err *err)
+{
+    const struct text *names = tags->items;
+
+    for (size_t i = 0; i < tags->n_items; i++)
+        check_new_name(
+            op, names[i], arena_printf(op->arena, "/changes/%zu/add/%zu", place, i), err);
+}
+
+/* What is to go may have any name. */
+static int user_tag_change_check(struct op *op)
+{
+    struct user_tag_change *in = op->in;
+    const struct tag_change *items = in->changes.items;
+
+    for (size_t i = in->changes.n_items; i-- > 0;) {
+        struct err err;
+        err_init(&err, op->arena);
+        check_tags(op, &items[i].add, list_place(&in->changes, i), &err);
+        if (err.code != ERR_NONE)
+            list_leave_out(&in->changes, i, sizeof(*items), &err);
+    }
+    return list_must_hold(&in->changes, op->err);
+}
+
 static int user_tag_change_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
@@ -529,6 +565,7 @@ static int user_tag_change_run(struct op *op)
 const struct operation user_tag_change = {
     .name = "user_tag_change",
     .lane = LANE_READER,
+    .check = user_tag_change_check,
     .run = user_tag_change_run,
     .audit = true,
     .in = FIELDS(user_tag_change_fields, struct user_tag_change),
@@ -572,6 +609,14 @@ static const struct field user_token_fields[] = {
     FIELD_END,
 };
 
+/* A token for a device that could never log in is good for nothing. */
+static int user_token_make_check(struct op *op)
+{
+    const struct user_token_make *in = op->in;
+
+    return text_present(in->device) ? check_new_name(op, in->device, "/device", op->err) : 0;
+}
+
 /* The database is asked whether there is such a user, and from when on the token counts. */
 static int user_token_make_run(struct op *op)
 {
@@ -593,6 +638,7 @@ static int user_token_make_run(struct op *op)
 const struct operation user_token_make = {
     .name = "user_token_make",
     .lane = LANE_READER,
+    .check = user_token_make_check,
     .run = user_token_make_run,
     .audit = true,
     .in = FIELDS(user_token_make_fields, struct user_token_make),

@@ -4,6 +4,7 @@ conversations themselves."""
 import pytest
 
 from support import text_message
+from support.database import unchanged
 
 
 def groups(user):
@@ -97,6 +98,15 @@ def test_what_is_wrong_is_named(api, ann, bob, patch, code, pointer):
     api.put(f"{groups(ann)}/work")
     reply = api.patch(conversation(ann, bob), patch)
     assert reply.code == code and reply.pointers == [pointer]
+
+
+@pytest.mark.parametrize("name", ["work/home", "work\\home", ".", ".."])
+def test_a_group_gets_no_name_that_no_path_could_say(api, ann, db, name):
+    api.put(f"{groups(ann)}/work")
+    with unchanged(db):
+        reply = api.patch(f"{groups(ann)}/work", {"name": name})
+    assert (reply.status, reply.code, reply.pointers) == (400, "invalid_request", ["/name"])
+    assert names(api, ann) == {"work": 1}
 
 
 def test_what_is_said_of_groups_is_true_of_both_kinds(api, ann, bob):

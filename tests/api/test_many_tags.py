@@ -45,6 +45,21 @@ def test_a_change_that_is_wrong_fails_alone(api, ann):
     assert (reply.status, reply.pointers) == (400, ["/changes/0/add/0", "/changes/1/user"])
 
 
+def test_a_tag_that_no_path_could_name_is_refused_but_can_be_taken(api, db, ann, bob):
+    bad = {"user": ann, "add": ["x", "a/b", "a\\b", "."], "remove": ["y"]}
+    first, second = change(api, bad, {"user": bob, "add": ["x"]}).json["results"]
+    assert [one["pointer"] for one in first["problem"]["errors"]] == [f"/changes/0/add/{i}" for i in (1, 2, 3)]
+    assert second == {"user": bob} and tags(api, ann, bob) == {ann: [], bob: ["x"]}
+    reply = change(api, bad)
+    assert (reply.status, reply.code, len(reply.pointers)) == (400, "invalid_request", 3)
+
+    # Such tags come through /v4.
+    db.execute("select duet.user_tag_put(%s, 'a/b')", [ann])
+    assert tags(api, ann) == {ann: ["a/b"]}
+    assert change(api, {"user": ann, "remove": ["a/b"]}).json == {"results": [{"user": ann}]}
+    assert tags(api, ann) == {ann: []}
+
+
 def test_a_device_may_neither_read_nor_give_tags(api, ann):
     mine = api.as_user(ann)
     assert change(mine, {"user": ann, "add": ["x"]}).code == "forbidden"

@@ -45,6 +45,12 @@ def test_user_token_make_refuses_other_times(api, ann, seconds):
     assert (reply.status, reply.pointers) == (400, ["/expires_in_seconds"])
 
 
+@pytest.mark.parametrize("device", ["my/phone", "my\\phone", "..", ""])
+def test_user_token_make_knows_no_device_that_could_not_log_in(api, ann, device):
+    reply = api.post(f"/v1/users/{ann}/tokens", {"device": device})
+    assert (reply.status, reply.pointers) == (400, ["/device"])
+
+
 def test_user_token_make_knows_no_stranger(api):
     reply = api.post(f"/v1/users/nobody-{secrets.token_hex(4)}/tokens", {})
     assert (reply.status, reply.code) == (404, "user_unknown")

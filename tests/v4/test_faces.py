@@ -222,6 +222,33 @@ def test_profiles_and_relations_are_one(v4, api, pair):
     assert api.get(f"/v1/users/{pair[0]}/blocks/{pair[1]}").status == 200
 
 
+def test_names_with_slashes_are_taken_shown_and_taken_away(v4, api, pair):
+    """There they may hold any character, and stand in bodies alone. /v1 shows them, and loses none of them."""
+    ann, bob = pair
+    v4.ok("recentcontact/create_contact_group", {"From_Account": ann, "GroupContactItem": [
+        {"GroupName": "g/1", "ContactItem": [{"Type": 1, "To_Account": bob}]}]})
+    v4.ok("recentcontact/update_contact_group", {"From_Account": ann, "UpdateType": 1, "UpdateGroup": {
+        "UpdateGroupType": 1, "OldGroupName": "g/1", "NewGroupName": "g\\2"}})
+    v4.ok("sns/friend_import", {"From_Account": ann, "AddFriendItem": [
+        {"To_Account": bob, "AddSource": "AddSource_Type_Old", "GroupName": ["a/b"]}]})
+    v4.ok("all_member_push/im_add_tag", {"UserTags": [{"To_Account": ann, "Tags": ["c/d", "e/f"]}]})
+
+    mine = f"/v1/users/{ann}"
+    assert [group["name"] for group in api.get(f"{mine}/conversation-groups").json["items"]] == ["g\\2"]
+    assert api.patch(f"{mine}/conversations/{bob}", {"groups": ["g\\2"]}).json["groups"] == ["g\\2"]
+    assert [group["name"] for group in api.get(f"{mine}/friend-groups").json["items"]] == ["a/b"]
+    assert api.get(f"{mine}/friends", params={"group": "a/b"}).json["items"][0]["peer"] == bob
+    assert api.patch(f"{mine}/friends/{bob}", {"groups": ["a/b"]}).json["groups"] == ["a/b"]
+    assert {one["tag"] for one in api.get(f"{mine}/tags").json["items"]} == {"c/d", "e/f"}
+
+    assert api.post("/v1/tags", {"changes": [{"user": ann, "remove": ["c/d"]}]}).status == 200
+    v4.ok("all_member_push/im_remove_tag", {"UserTags": [{"To_Account": ann, "Tags": ["e/f"]}]})
+    v4.ok("recentcontact/del_contact_group", {"From_Account": ann, "GroupName": ["g\\2"]})
+    v4.ok("sns/group_delete", {"From_Account": ann, "GroupName": ["a/b"]})
+    for what in ("tags", "conversation-groups", "friend-groups"):
+        assert api.get(f"{mine}/{what}").json["items"] == []
+
+
 def test_all_is_in_the_audit_under_the_administrator(v4, api, pair):
     v4.ok("openconfigsvr/setnospeaking", {"Set_Account": pair[0], "C2CmsgNospeakingTime": 60})
     entry = api.get("/v1/audit", params={"limit": 1}).json["items"][0]

@@ -190,6 +190,7 @@ void v4_ask(
         .resource = op->resource,
         .address = op->address,
         .body = ask->body,
+        .inner = true,
         .named_by_key = ask->named_by_key,
         .only_replay = ask->only_replay,
         .deadline_us = step_deadline_us(c),
