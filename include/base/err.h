@@ -51,6 +51,8 @@ void err_init(struct err *err, struct arena *arena);
 int err_plain(struct err *err, enum err_code code);
 int err_set(struct err *err, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What an SQL function has refused with. */
+int err_outcome(struct err *err, struct text outcome);
 /* Adds a wrong field; the code becomes that of the first. At most ERR_FIELDS_MAX are kept. */
 int err_field(struct err *err, enum err_code code, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -75,6 +75,16 @@ enum err_code err_from_code(struct text code)
     return ERR_NONE;
 }
 
+/* A token that was good but for that has a signature that is: whoever has it may know why. */
+int err_outcome(struct err *err, struct text outcome)
+{
+    enum err_code code = err_from_code(outcome);
+
+    if (code == ERR_UNAUTHENTICATED)
+        return err_set(err, code, "the token is older than the end of its session");
+    return err_plain(err, code ? code : ERR_INTERNAL);
+}
+
 bool err_is_transient(enum err_code code)
 {
     int status = infos[code].status;

@@ -239,8 +239,7 @@ static int read_outcome(struct batch *b, const PGresult *result, int row, struct
             return 1;
         return refuse_user(send, sender_unknown ? "/from" : "/to");
     }
-    enum err_code code = err_from_code(outcome);
-    return err_plain(send->err, code ? code : ERR_INTERNAL);
+    return err_outcome(send->err, outcome);
 }
 
 /* The numbers of all are known to the database or 0, which no user has: one row for each, in order.

@@ -16,11 +16,9 @@ static int refuse(struct op *op, const PGresult *result, struct text outcome)
     struct text pointer = column >= 0 ? row_text(result, 0, column, op->arena) : TEXT_ABSENT;
     enum err_code code = err_from_code(outcome);
 
-    if (!code)
-        return err_plain(op->err, ERR_INTERNAL);
-    return text_present(pointer)
+    return code && text_present(pointer)
                ? err_field(op->err, code, pointer.ptr, "%s", err_info(code)->title)
-               : err_plain(op->err, code);
+               : err_outcome(op->err, outcome);
 }
 
 static PGresult *call_database(

@@ -144,10 +144,8 @@ int listener_open(
         return db_error_to_err(&error, err);
     struct text outcome = PQntuples(result) ? row_text(result, 0, OPEN_OUTCOME, arena)
                                             : text_of(err_info(ERR_UNAUTHENTICATED)->code);
-    if (!text_equal(outcome, TEXT("ok"))) {
-        enum err_code code = err_from_code(outcome);
-        return err_plain(err, code ? code : ERR_INTERNAL);
-    }
+    if (!text_equal(outcome, TEXT("ok")))
+        return err_outcome(err, outcome);
     watch->owner = row_i64(result, 0, OPEN_OWNER);
     watch->stream_id = stream_id;
     watch->opened_at_us = row_time(result, 0, OPEN_OPENED_AT);

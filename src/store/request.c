@@ -66,10 +66,8 @@ static int begin(struct op *op, struct db_error *error)
     if (!result)
         return -1;
     struct text outcome = row_text(result, 0, 0, op->arena);
-    if (!text_equal(outcome, TEXT("ok"))) {
-        enum err_code code = err_from_code(outcome);
-        return err_plain(op->err, code ? code : ERR_INTERNAL);
-    }
+    if (!text_equal(outcome, TEXT("ok")))
+        return err_outcome(op->err, outcome);
     op->stored_reply = row_text(result, 0, 1, op->arena);
     return 0;
 }

@@ -191,7 +191,9 @@ def test_kicking_a_user_ends_all_sessions_and_voids_tokens_on_every_server(
     assert api.post(f"/v1/users/{ann}/kick", {}).json == {"kicked": 2}
     for server in (api, other):
         own = server.with_token(token)
-        assert own.get(f"/v1/users/{ann}").code == "unauthenticated"
+        refused = own.get(f"/v1/users/{ann}")
+        assert refused.code == "unauthenticated"
+        assert refused.json["detail"] == "the token is older than the end of its session"
         sent = own.post("/v1/messages", {"from": ann, "to": bob, "text": "hi"})
         assert (sent.status, sent.code) == (401, "unauthenticated")
     assert active(api, ann) == []
@@ -245,12 +247,20 @@ def test_a_kicked_device_must_log_in_again_with_a_newer_token(api, ann):
     position = path_of(ann, "phone") + "/position"
     assert api.put(position, {"seq": 0}).code == "device_kicked"
     own = api.with_token(old)
-    assert own.put(path_of(ann, "phone"), {"platform": "web"}).code == "unauthenticated"
-    assert own.delete(path_of(ann, "phone")).code == "unauthenticated"
+    for refused in (
+        own.put(path_of(ann, "phone"), {"platform": "web"}),
+        own.put(position, {"seq": 0}),
+        own.get(f"/v1/users/{ann}/events", params={"device": "phone"}),
+        own.delete(path_of(ann, "phone")),
+    ):
+        assert (refused.status, refused.code) == (401, "unauthenticated")
+        assert refused.json["detail"] == "the token is older than the end of its session"
     assert own.get(f"/v1/users/{ann}").status == 200  # for another device it is good
     new = api.post(f"/v1/users/{ann}/tokens", {"device": "phone"}).json["token"]
-    assert api.with_token(new).put(path_of(ann, "phone"), {"platform": "web"}).status == 200
-    assert api.with_token(new).put(position, {"seq": 0}).status == 200
+    renewed = api.with_token(new)
+    assert renewed.put(position, {"seq": 0}).code == "device_kicked"
+    assert renewed.put(path_of(ann, "phone"), {"platform": "web"}).status == 200
+    assert renewed.put(position, {"seq": 0}).status == 200
 
 
 # ---- tokens of one device ----
