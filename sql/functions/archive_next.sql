@@ -8,8 +8,8 @@
 -- again    there is another step to be done at once
 -- waiting  how many hours are over and have no archive yet; null: somebody else is at work
 --
--- Hours that nobody could read any more are passed over. How many messages an hour had is known for 31 days
--- (stats_get).
+-- Hours that nobody could read any more are passed over, also one that is open: whatever kept its archive from being
+-- made does not stop the later ones. How many messages an hour had is known for 31 days (stats_get).
 --
 -- retry    safe: each call does what is left to do
 -- locks    an advisory lock for the transaction, for which it does not wait: who does not get it has nothing to do;
@@ -29,6 +29,7 @@ as $$
 declare
     v_now constant timestamptz := coalesce(p_now, clock_timestamp());
     v_over constant timestamptz := date_trunc('hour', v_now);
+    v_oldest constant timestamptz := v_over - interval '168 hours';
     v_hour timestamptz;
     v archive;
 begin
@@ -37,10 +38,11 @@ begin
         return;
     end if;
     select a.* into v from archive as a where a.closed_at is null;
-    v_hour := coalesce(
-        v.hour,
-        (select greatest(g.closed_until, v_over - interval '168 hours') from archive_gate as g)
-    );
+    if v.hour < v_oldest then
+        delete from archive as a where a.hour = v.hour;
+        v := null;
+    end if;
+    v_hour := coalesce(v.hour, (select greatest(g.closed_until, v_oldest) from archive_gate as g));
     waiting := greatest(extract(epoch from v_over - v_hour)::bigint / 3600, 0);
     if waiting = 0 then
         return;

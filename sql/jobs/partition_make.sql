@@ -1,5 +1,5 @@
--- duet.job_partition_make: make partitions a week ahead. Hourly for days ahead: one hour may fail. Rows are the
--- partitions that were made.
+-- duet.job_partition_make: make partitions a week ahead, and those of the last days that are missing. Hourly for days
+-- ahead: one hour may fail. Rows are the partitions that were made.
 --
 -- retry    safe: see partition_make
 create or replace function duet.job_partition_make(
@@ -33,5 +33,6 @@ $$;
 select duet.partition_make();
 
 select duet.job_schedule(
-    'partition_make', '17 * * * *', interval '1 hour', 'Makes partitions for the next 7 days.'
+    'partition_make', '17 * * * *', interval '1 hour',
+    'Makes partitions for the next 7 days, and for those of the last 8 that lack one.'
 );

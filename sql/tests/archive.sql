@@ -65,7 +65,46 @@ select is((select max(hour) from duet.archive), :'over'::timestamptz, 'without a
 delete from duet.archive where hour = :'over';
 select is(pg_temp.next(:'over'::timestamptz + interval '40 days'), 'true 168', 'but for those that nobody could read');
 select is_empty($$select from duet.archive where closed_at is not null$$, 'what has expired long ago is forgotten');
+
+-- One that is open for so long that nobody could read it any more.
+select duet.archive_hour(hour) as stuck, hour as stuck_at from duet.archive \gset
+select is(pg_temp.next(:'over'::timestamptz + interval '40 days'), 'true 168', 'an hour that is open is gone on with');
+select is(pg_temp.next(:'over'::timestamptz + interval '40 days'), :'stuck' || ' false 168', 'again and again');
+select is(pg_temp.next(:'over'::timestamptz + interval '40 days 1 hour'), 'true 168', 'until nobody could read it any more');
+select is((select array_agg(hour) from duet.archive), array[:'stuck_at'::timestamptz + interval '1 hour'],
+    'then it is passed over, and the next one takes its place');
+select is((select closed_until from duet.archive_gate), :'stuck_at'::timestamptz + interval '2 hours', 'with the gate at its end');
+select is((select outcome from duet.archive_get(:'stuck_at', :'over'::timestamptz + interval '40 days 1 hour')), 'archive_expired',
+    'nobody misses it');
 delete from duet.archive;
+
+-- Nobody has made partitions for twelve days, nor archives.
+create function pg_temp.make_archive(p_now timestamptz) returns text
+language plpgsql as $$
+declare
+    v record;
+begin
+    for v_step in 1 .. 3 loop
+        select n.* into v from duet.archive_next(p_now) as n;
+    end loop;
+    perform from duet.archive_begin(v.hour);
+    perform from duet.archive_add(v.hour, 0, 0, 300, 'all');
+    perform from duet.archive_close(v.hour, 0, 300, sha256('a'), 3, sha256('b'));
+    return duet.archive_hour(v.hour);
+end
+$$;
+select date_trunc('hour', now(), 'UTC') + interval '12 days' as late \gset
+update duet.archive_gate set closed_until = date_trunc('hour', now(), 'UTC');
+select duet.partition_make(:'late') as made \gset
+set local search_path = public;
+select is(pg_temp.make_archive(:'late'), duet.archive_hour(:'late'::timestamptz - interval '168 hours'),
+    'after a long sleep the first archive is that of the oldest hour that can be read');
+update duet.archive_gate set closed_until = :'late'::timestamptz - interval '3 days';
+select is(pg_temp.make_archive(:'late'), duet.archive_hour(:'late'::timestamptz - interval '3 days'),
+    'and those of days on which nothing ran are made as well');
+delete from duet.archive_chunk;
+delete from duet.archive;
+update duet.archive_gate set closed_until = :'over'::timestamptz;
 
 -- ---- what is listed, and what has expired ----
 

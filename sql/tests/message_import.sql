@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(9);
+select plan(10);
 select pg_temp.make_user('t-ann') as ann, pg_temp.make_user('t-bob') as bob \gset
 
 create function pg_temp.import(p_items text, p_now timestamptz default now())
@@ -42,6 +42,14 @@ select results_eq(
     $$values (200), (201), (200)$$, 'what was stored before is not stored again, within a call either');
 select is((select count(*) from duet.mailbox where owner = :bob and client_id is not null), 2::bigint, 'there is one of each');
 select is(pg_temp.with_gaps(), 0::bigint, 'and still no gap');
+
+-- Nobody has made partitions for twelve days: those of the days between are made late.
+select duet.partition_make(now() + interval '12 days') as made \gset
+set local search_path = public;
+select results_eq(
+    format('select status from pg_temp.import(%L, now() + interval %L)', '[' || pg_temp.item('-5 days -1 second', 'e') || ','
+        || pg_temp.item('-9 days', 'f') || ',' || pg_temp.item('-11 days', 'g') || ']', '12 days'),
+    $$values (201), (201), (201)$$, 'days on which nothing ran take messages as others do');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(14);
+select plan(22);
 
 create function pg_temp.partition(p_days integer) returns regclass
 language sql as $$
@@ -58,6 +58,28 @@ select results_eq(
       where parent_table = 'duet.mailbox'$$,
     $$values ('8 days', false, true, 'off')$$,
     'pg_partman knows what to drop, and does nothing by itself');
+
+-- Nobody has made any for long.
+create function pg_temp.all_there(p_first integer, p_last integer) returns boolean
+language sql as $$ select bool_and(pg_temp.partition(d) is not null) from generate_series(p_first, p_last) as d $$;
+create temporary table known as select inhrelid::regclass as partition from pg_inherits;
+select is(pg_temp.make(date_trunc('day', now()) + interval '40 days'), 7::bigint, 'after weeks without, days are made again');
+select ok(pg_temp.all_there(32, 47), 'those of the last days too');
+select is(pg_temp.partition(31), null, 'as far back as anybody can read, and a day more');
+select cmp_ok((select count(*) from pg_inherits where inhrelid::regclass not in (select partition from known)
+    and inhparent = 'duet.archive_chunk'::regclass), '=', 16::bigint, 'those of archives as well');
+select is_empty(
+    $$select partition from duet.partition_expired(date_trunc('day', now()) + interval '41 days' - interval '1 microsecond')
+      where ('duet.' || partition)::regclass not in (select partition from known)$$,
+    'nothing is made that would be dropped at once');
+
+create table duet.mailbox_default partition of duet.mailbox default;
+insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing)
+values (-1, 1, now() + interval '57 days', -2, 1, 1, 1, 0, false);
+select is(pg_temp.make(now() + interval '60 days'), 7::bigint, 'a row of the past in a default partition keeps no day ahead from being made');
+select is(pg_temp.partition(59), null, 'which stands for the days of the past');
+drop table duet.mailbox_default;
+select is(pg_temp.make(now() + interval '60 days') = 7 and pg_temp.all_there(52, 67), true, 'until it has gone');
 
 select * from finish();
 rollback;

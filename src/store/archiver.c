@@ -14,8 +14,9 @@
 #include "store/connector.h"
 #include "store/rows.h"
 
-/* Between two looks while no hour is over. */
+/* Between two looks while no hour is over, and after a failure; further ones double that. */
 #define IDLE_US USEC_PER_SEC
+#define LONGEST_REST_US (60 * USEC_PER_SEC)
 /* An hour is read in slices, each of which is sorted by itself: none takes long, and the database
  * needs little room for it. */
 #define SLICE_US (60 * USEC_PER_SEC)
@@ -36,6 +37,7 @@ struct archiver {
     struct metrics *metrics;
     const struct fields *line;
     atomic_int n_connected;
+    int64_t backoff_us; /* after the failures in a row so far; 0: there were none */
 
     pthread_mutex_t mutex;
     pthread_cond_t ended;
@@ -326,6 +328,16 @@ static bool make_archive(struct archiver *a, struct db *db, int64_t hour_us)
 
 /* ---- the thread ---- */
 
+/* What failed reads the hour from its beginning again, and may fail for as long as somebody has
+ * not put right what is wrong. */
+static int64_t rest_after_failure(struct archiver *a)
+{
+    int64_t next = a->backoff_us ? 2 * a->backoff_us : IDLE_US;
+
+    a->backoff_us = next < LONGEST_REST_US ? next : LONGEST_REST_US;
+    return a->backoff_us;
+}
+
 /* One step. Returns how long to wait before the next. */
 static int64_t step(struct archiver *a, struct db *db)
 {
@@ -336,13 +348,19 @@ static int64_t step(struct archiver *a, struct db *db)
 
     params_init(&none, arena);
     db_result_auto *result = db_call_retrying(db, &archive_next, &none, &error);
+    bool failed = !result;
     if (result && !PQgetisnull(result, 0, NEXT_WAITING))
         atomic_store(&a->metrics->archives_waiting, row_i64(result, 0, NEXT_WAITING));
-    if (result && !PQgetisnull(result, 0, NEXT_HOUR))
+    if (result && !PQgetisnull(result, 0, NEXT_HOUR)) {
         again = make_archive(a, db, row_time(result, 0, NEXT_HOUR));
-    else if (result)
+        failed = !again;
+    } else if (result) {
         again = row_bool(result, 0, NEXT_AGAIN);
+    }
     arena_free(arena);
+    if (failed)
+        return rest_after_failure(a);
+    a->backoff_us = 0;
     return again ? 0 : IDLE_US;
 }
 
