@@ -6,6 +6,10 @@
 -- runs longer than the others' turn comes after them. Two callers never work on one notification: the second
 -- takes another, or none.
 --
+-- Where there is a rate, a slice serves a tenth of a second's worth of users, or one, and its turn comes again when
+-- they have had their time. It may look at more, as few of them may be meant; where it has found nobody, its turn
+-- comes after the others'.
+--
 -- notification  the one worked on; null: nothing is due
 -- looked_at     how many users were looked at
 -- served        how many of them were written to
@@ -36,11 +40,13 @@ declare
     v_begun constant timestamptz := coalesce(p_now, clock_timestamp());
     v_now timestamptz;
     v duet.notification;
-    v_limit bigint := p_limit;
+    v_limit bigint := p_limit; -- of users to look at
+    v_most bigint := p_limit; -- of users to serve
     v_page bigint[];
     v_owner bigint[];
     v_watched bigint[];
     v_newcomers boolean;
+    v_at_end boolean;
     v_n_new bigint := 0::bigint;
 begin
     looked_at := 0::bigint;
@@ -72,19 +78,33 @@ begin
         return;
     end if;
     if v.rate_per_second is not null then
-        -- A tenth of a second's worth at a time, or one.
-        v_limit := least(p_limit, greatest(v.rate_per_second / 10, 1));
+        v_most := least(p_limit, greatest(v.rate_per_second / 10, 1));
+        -- Most of a page that is cut short is looked at in vain, so it is not to be long.
+        v_limit := least(p_limit, greatest(v_most, 100));
     end if;
 
     v_newcomers := v.position >= v.last_position;
     if v_newcomers then
-        v_page := notification_newcomers(v.notification_no, v_limit);
+        v_page := notification_newcomers(v.notification_no, v_most);
         v_owner := v_page;
+        v_at_end := cardinality(v_page) = 0;
     else
-        select array_agg(p.user_no), array_agg(p.user_no) filter (where p.chosen and p.user_no <> v.sender)
-        into v_page, v_owner
-        from notification_page(
-            v.users, v.tags_any, v.tags_all, v.position, v.last_position, v_limit
+        -- Up to the last that may be served: whoever stands behind belongs to the next slice.
+        select
+            array_agg(p.user_no order by p.user_no) filter (where p.n_before < v_most),
+            array_agg(p.user_no order by p.user_no) filter (where p.n_before < v_most and p.meant),
+            count(*) < v_limit and count(*) = count(*) filter (where p.n_before < v_most)
+        into v_page, v_owner, v_at_end
+        from (
+            select
+                a.user_no, m.meant,
+                count(*) filter (where m.meant) over (
+                    order by a.user_no rows between unbounded preceding and 1 preceding
+                ) as n_before
+            from notification_page(
+                v.users, v.tags_any, v.tags_all, v.position, v.last_position, v_limit
+            ) as a
+            cross join lateral (select a.chosen and a.user_no <> v.sender as meant) as m
         ) as p;
     end if;
     looked_at := coalesce(cardinality(v_page), 0)::bigint;
@@ -148,7 +168,7 @@ begin
     update notification as n
     set position = case
             when v_newcomers then n.position
-            when looked_at < v_limit then n.last_position
+            when v_at_end then n.last_position
             else v_page[looked_at]
         end,
         delivered = n.delivered + served,
@@ -157,7 +177,7 @@ begin
         worked = n.worked + least(greatest(v_now - coalesce(n.worked_at, v_begun), '0'), '2 seconds'),
         worked_at = v_now,
         due_at = case
-            when n.rate_per_second is not null
+            when n.rate_per_second is not null and served > 0
                 then greatest(n.due_at, v_begun - interval '1 second')
                      + served * interval '1 second' / n.rate_per_second
             else v_now
@@ -165,7 +185,7 @@ begin
     where n.notification_no = v.notification_no
     returning n.* into v;
 
-    if looked_at = 0 or (looked_at < v_limit and not v_newcomers) then
+    if v_at_end then
         -- Whose making began in time may show up a little later.
         if v.include_new_users_until is null
            or v_newcomers and v_now > v.include_new_users_until + interval '10 seconds' then

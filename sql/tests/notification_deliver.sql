@@ -142,6 +142,11 @@ select is(pg_temp.slice(100) || ', ' || pg_temp.slice(100), '2 2, -', 'a rate is
 select is(pg_temp.slice(100, now() + interval '99 ms') || ', ' || pg_temp.slice(100, now() + interval '100 ms'),
     '-, 2 2', 'to the millisecond');
 update duet.notification set due_at = null;
+select pg_temp.notify(p_rate => 20, p_until => now() + interval '1 hour') as no \gset
+select is(pg_temp.slice(100) || ', ' || pg_temp.slice(100, now() + interval '99 ms') || ', '
+    || pg_temp.slice(100, now() + interval '100 ms'), '2 2, -, 2 2', 'also for who was made a moment ago');
+update duet.notification set due_at = null;
+delete from duet.notification_newcomer;
 
 select pg_temp.notify(p_store => 60) as no \gset
 select pg_temp.slice() \g /dev/null
@@ -237,6 +242,54 @@ select is(pg_temp.size('{t-few}'), 9001::bigint, 'few are counted');
 select cmp_ok(abs(pg_temp.size('{t-many}') - 30000), '<', 1000::bigint, 'many are estimated');
 select cmp_ok(abs(pg_temp.size(null, '{t-many,t-even}') - 15000), '<', 1000::bigint, 'in proportion to those who were looked at');
 select is(pg_temp.size('{t-many,t-few}', '{t-none}'), 0::bigint, 'nobody is nobody');
+
+-- ---- few of many, with a rate ----
+
+-- 250 users and the sender, of whom the sender and five are meant.
+select pg_temp.make_user('t-r' || to_char(i, 'fm000')) from generate_series(1, 250) as i \g /dev/null
+insert into duet.user_tag (owner, tag, created_at)
+select u.user_no, 'r-all', now() from duet.app_user as u where u.user_id ~ '^t-(r\d|boss)';
+insert into duet.user_tag (owner, tag, created_at)
+select u.user_no, 'vip', now() from duet.app_user as u
+where u.user_id in ('t-boss', 't-r003', 't-r004', 't-r005', 't-r150', 't-r250');
+
+select pg_temp.notify(p_all => '{r-all,vip}', p_rate => 20) as no \gset
+select is(pg_temp.slice(1000), '5 2', 'a tenth of a second''s worth is served, however many must be looked at for that');
+select is(pg_temp.slice(1000, now() + interval '99 ms'), '-', 'who was served has time');
+select is(pg_temp.slice(1000, now() + interval '100 ms'), '100 1', 'the next slice begins behind the last one, and looks at a hundred');
+select is(pg_temp.slice(1000, now() + interval '149 ms'), '-', 'where there was one, one has time');
+select is(pg_temp.slice(30, now() + interval '150 ms'), '30 0', 'or at as many as it may');
+select is(pg_temp.slice(1000, now() + interval '150 ms'), '100 1', 'who has found nobody need not wait');
+select is(pg_temp.slice(1000, now() + interval '200 ms') || ' ' || pg_temp.state(:no), '16 1 done 5 0 5', 'up to the last');
+select is(pg_temp.holders(:no), 't-r003 t-r004 t-r005 t-r150 t-r250', 'each has it once');
+
+-- All of a rate's worth of a page, and nobody behind them.
+select pg_temp.notify(p_all => '{vip}', p_rate => 60) as no \gset
+select is(pg_temp.slice() || ' ' || pg_temp.state(:no), '6 5 done 5 0 5', 'a page that ends with them is the last');
+select pg_temp.notify(p_all => '{vip}', p_rate => 50) as no \gset
+select is(pg_temp.slice() || ' ' || pg_temp.state(:no), '6 5 done 5 0 5', 'also where they are just as many');
+select pg_temp.notify(p_all => '{vip}', p_rate => 49) as no \gset
+select is(pg_temp.slice() || ' ' || pg_temp.state(:no), '5 4 running 4 0 5', 'but not where somebody is left');
+update duet.notification set due_at = null;
+
+-- One that finds nobody, and one that finds somebody each time, a millisecond after the other.
+create function pg_temp.turns(p_n integer, p_limit bigint) returns text
+language plpgsql as $$
+declare
+    v_turns bigint[];
+begin
+    for v_turn in 1 .. p_n loop
+        v_turns := v_turns || (
+            select d.notification from duet.notification_deliver(p_limit, now() + v_turn * interval '1 ms') as d
+        );
+    end loop;
+    return array_to_string(v_turns, ' ', '-');
+end
+$$;
+select pg_temp.notify(p_all => '{r-all,t-none}', p_rate => 5) as a \gset
+select pg_temp.notify(p_send_at => now() + interval '1 ms') as b \gset
+select is(pg_temp.turns(6, 20), concat_ws(' ', :a, :b, :a, :b, :a, :b), 'one that has a rate and finds nobody takes turns with others');
+update duet.notification set due_at = null;
 
 -- ---- lists ----
 
