@@ -26,6 +26,7 @@ begin
     update notification as n
     set state = 'cancelled', due_at = null, finished_at = coalesce(n.finished_at, p_now)
     where n.notification_no = v_no and n.state <> 'cancelled';
+    delete from notification_newcomer as s where s.notification_no = v_no;
     return notification_get(p_notification);
 end
 $$;

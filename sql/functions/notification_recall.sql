@@ -19,6 +19,7 @@ begin
     update notification as n
     set state = 'recalled', due_at = p_now, recalled_at = p_now, finished_at = coalesce(n.finished_at, p_now)
     where n.notification_no = v_no and n.state <> 'recalled';
+    delete from notification_newcomer as s where s.notification_no = v_no;
     return notification_get(p_notification);
 end
 $$;
