@@ -1,18 +1,16 @@
--- duet.held_keep: copy a held user's entries aside as they are: of the mailboxes of held users, those of the time
--- from p_since until p_until, and where p_expired is given only messages that have expired by then. A copy of a
--- notification gets its body, for the notification is not kept as long.
+-- duet.held_keep: copy entries aside as they are, those of users who are under a legal hold. A copy of a notification
+-- gets its body, for the notification is not kept as long.
 --
 -- retry    safe: what is kept already stays as it was kept first
--- locks    none that others wait for
+-- locks    none that others wait for; the caller has hold_lock, or looks once more when it has
 -- indexes  hold_pkey, mailbox_pkey (owner, seq), notification_pkey, held_entry_pkey
-create or replace function duet.held_keep(
-    p_since timestamptz,
-    p_until timestamptz,
-    p_expired timestamptz default null
-)
+create or replace function duet.held_keep(p_owner bigint[], p_seq bigint[], p_sent_at timestamptz[])
 returns void
 language sql
 set search_path = duet, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
     insert into held_entry (
         owner, seq, sent_at, peer, peer_seq, nonce, expires_at, edited_at, kind, options, outgoing, recalled,
@@ -24,11 +22,16 @@ as $$
         case when n.state = 'recalled' then '[]' else coalesce(m.elements, n.elements) end,
         case when n.state = 'recalled' then null when m.elements is null then n.custom_data else m.custom_data end,
         m.push, m.deleted, m.target_seq, m.target_at, m.details
-    from hold as h
-    join mailbox as m on m.owner = h.owner
+    from unnest(p_owner, p_seq, p_sent_at) as e(owner, seq, sent_at)
+    join hold as h on h.owner = e.owner
+    cross join lateral (
+        select o.*
+        from mailbox as o
+        where o.owner = e.owner and o.seq >= e.seq and o.seq <= e.seq and o.sent_at = e.sent_at
+        order by o.seq -- or a day of which nothing is known yet is looked through for each
+        limit 1
+    ) as m
     left join notification as n
         on n.notification_no = case when m.kind in (2, 3) then m.target_seq end
-    where m.sent_at >= p_since and m.sent_at < p_until
-      and (p_expired is null or (m.expires_at <= p_expired and m.elements is not null))
     on conflict (owner, seq) do nothing
 $$;

@@ -3,7 +3,8 @@
 --
 -- outcome  ok | user_unknown
 -- retry    safe: the same reason again changes nothing but updated_at
--- locks    the user's row, so that one who is being deleted is not put under a hold; the hold's row
+-- locks    hold_lock, shared: waits for a job that takes away entries, some tenths of a second; then the user's row,
+--          so that one who is being deleted is not put under a hold; the hold's row
 -- indexes  app_user_user_id_key, hold_pkey
 create or replace function duet.hold_put(
     p_user text,
@@ -22,6 +23,7 @@ as $$
 declare
     v_owner bigint;
 begin
+    perform hold_lock(true);
     select u.user_no into v_owner from app_user as u where u.user_id = p_user for no key update;
     if not found then
         outcome := 'user_unknown';

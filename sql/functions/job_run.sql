@@ -1,5 +1,6 @@
 -- duet.job_run: do a job now, because somebody asks for it; with p_validate_only say what it would remove. The
--- caller rolls that back. Ends after two seconds, or after one slice that locks mailboxes, with `more` true where there is more to do.
+-- caller rolls that back. Ends after two seconds, or after one slice that locks mailboxes or holds, with `more` true where
+-- there is more to do.
 --
 -- outcome  ok (also when the job failed: then `error` says why) | job_unknown | job_running
 -- retry    safe: see job_perform
@@ -35,9 +36,9 @@ begin
         end if;
         v_run := v_slice.run;
         more := v_slice.more;
-        -- What keeps mailboxes locked until the commit must not wait for another slice.
+        -- What keeps mailboxes locked until the commit, or keeps off holds, must not wait for another slice.
         exit when not more or p_validate_only
-            or p_job in ('partition_drop', 'profile_announce', 'erasure_continue')
+            or p_job in ('partition_drop', 'message_expire', 'held_purge', 'profile_announce', 'erasure_continue')
             or pg_catalog.clock_timestamp() > v_begun + interval '2 seconds';
     end loop;
 

@@ -4,8 +4,14 @@
 -- than 50 ms, lets the others pass, and tries again; behind a read that takes long it gives up until the next
 -- run. The files go after the commit, when the locks are gone already.
 --
+-- What held users have of a day is kept aside before, a slice at a time where it is much, and while nobody waits. Who
+-- came under a hold meanwhile is seen to at each try, when hold_lock lets nobody else come under one before the day
+-- is gone. A try that fails gives that lock back, too. Nobody writes to a day that old any more.
+--
 -- retry    safe: what is dropped is not there any more
--- locks    the partition and its parent, exclusively; first reads what is to be kept of held users
+-- locks    hold_lock, for which hold_put waits; then the partition and its parent, exclusively; waits for each no
+--          longer than 50 ms
+-- indexes  hold_pkey, those of held_keep_day
 create or replace function duet.job_partition_drop(
     p_now timestamptz,
     p_rehearsal boolean,
@@ -19,9 +25,12 @@ set lock_timeout = '50ms'
 as $$
 declare
     v_tries constant integer := 12;
+    v_kept_at_once constant bigint := bigint '20000';
     v_n_expired bigint;
     v_oldest record;
     v_table regclass;
+    v_held duet.hold[];
+    v_newly bigint[];
 begin
     select
         count(*),
@@ -38,11 +47,32 @@ begin
     bytes := pg_catalog.pg_total_relation_size(v_table);
     rows := (select greatest(c.reltuples, 0)::bigint from pg_catalog.pg_class as c where c.oid = v_table);
     if v_oldest.parent = 'duet.mailbox' then
-        perform duet.held_keep(v_oldest.since, v_oldest.until);
+        v_held := array(select h from duet.hold as h);
+        if duet.held_keep_day(
+               array(select h.owner from unnest(v_held) as h), v_oldest.since, v_oldest.until, v_kept_at_once
+           ) = v_kept_at_once then
+            rows := 0;
+            bytes := 0;
+            more := true;
+            return;
+        end if;
     end if;
 
     for v_try in 1 .. v_tries loop
         begin
+            if v_oldest.parent = 'duet.mailbox' then
+                perform duet.hold_lock(false);
+                -- Also who was released and is held again: what had been kept may be gone.
+                v_newly := array(
+                    select n.owner
+                    from (
+                        select h.owner, h.created_at from duet.hold as h
+                        except
+                        select h.owner, h.created_at from unnest(v_held) as h
+                    ) as n
+                );
+                perform duet.held_keep_day(v_newly, v_oldest.since, v_oldest.until);
+            end if;
             execute pg_catalog.format('drop table duet.%I', v_oldest.partition);
             exit;
         exception

@@ -78,12 +78,27 @@ select is((select outcome from duet.hold_delete('t-ann')), 'ok', 'twice');
 select is((select rows from duet.job_held_purge(now(), false)), 5::bigint, 'then they go');
 select is((select outcome from duet.user_delete('t-ann')), 'ok', 'and the user can be deleted');
 
+-- A day with much that is held.
+select pg_temp.make_user('t-cid') as cid \gset
+select outcome as outcome from duet.hold_put('t-cid', 'Case 3') \gset
+insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing, elements)
+select :cid, i, :'midnight'::timestamptz + interval '1 day', :bob, 0, 1, 1, 15, false, '[]' from generate_series(1, 20001) as i;
+select pg_temp.drop_all(:'midnight'::timestamptz + interval '9 days') as dropped \gset
+select duet.job_partition_drop(:'midnight'::timestamptz + interval '10 days', false) as of_archives \gset
+select results_eq(format($$select rows, bytes, more from duet.job_partition_drop(%L::timestamptz + interval '10 days', false)$$, :'midnight'),
+    $$values (0::bigint, 0::bigint, true)$$, 'keeping it aside is work for more than a slice');
+select is((select count(*) from duet.held_entry where owner = :cid), 20000::bigint, 'that is kept first');
+select is(pg_temp.oldest(), :'midnight'::date + 1, 'the day is still there');
+select is((select more from duet.job_partition_drop(:'midnight'::timestamptz + interval '10 days', false)), false, 'then it goes');
+select is((select count(*) from duet.held_entry where owner = :cid), 20001::bigint, 'when all is kept');
+select is(pg_temp.oldest(), :'midnight'::date + 2, 'and it is gone');
+
 -- By a request, which is one transaction.
-select count(*) as before from duet.partition_expired(:'midnight'::timestamptz + interval '12 days') \gset
+select count(*) as before from duet.partition_expired(:'midnight'::timestamptz + interval '13 days') \gset
 select results_eq(
-    format($$select outcome, error, more from duet.job_run('partition_drop', false, %L::timestamptz + interval '12 days')$$, :'midnight'),
+    format($$select outcome, error, more from duet.job_run('partition_drop', false, %L::timestamptz + interval '13 days')$$, :'midnight'),
     $$values ('ok', null::text, true)$$, 'a request drops what there is');
-select is((select count(*) from duet.partition_expired(:'midnight'::timestamptz + interval '12 days')), :before - 1::bigint,
+select is((select count(*) from duet.partition_expired(:'midnight'::timestamptz + interval '13 days')), :before - 1::bigint,
     'but one at a time, as each may lock all mailboxes');
 
 -- Weeks of the audit.
