@@ -27,16 +27,14 @@ as $$
 #variable_conflict use_column
 declare
     v_until constant timestamptz := clock_timestamp() + make_interval(secs => case when p_rehearsal then 2 else 0.2 end);
-    v_owners_at_once constant integer := 1000;
-    v_peers_at_once constant integer := 2000;
+    v_page constant integer := 1000;
     v_kept constant bigint := (select s.recent_contacts::bigint from setting as s);
     v_place bigint := bigint '0';
-    v_peer bigint;
+    v_peer bigint; -- in the midst of the contacts of v_place
     v_newest bigint[] := array[]::bigint[];
-    v_owner bigint;
     v_owners bigint[];
-    v_full bigint[];
-    v_peers bigint[];
+    v_full bigint[] := array[]::bigint[]; -- who of a page have more than v_kept contacts
+    v_reached bigint;                     -- where that page ends; 0: it was the last
     v_n bigint;
 begin
     rows := 0;
@@ -47,15 +45,17 @@ begin
         from job as j
         where j.name = 'contact_trim';
     end if;
+    if v_peer is not null then
+        v_full := array[v_place];
+        v_reached := v_place;
+    end if;
 
     loop
-        if v_peer is not null then
-            v_owners := null;
-            v_full := array[v_place];
-        else
+        if cardinality(v_full) = 0 then
             v_owners := array(
-                select h.owner from mailbox_head as h where h.owner > v_place order by h.owner limit v_owners_at_once
+                select h.owner from mailbox_head as h where h.owner > v_place order by h.owner limit v_page
             );
+            v_reached := coalesce(v_owners[v_page], 0);
             v_full := array(
                 select o.owner
                 from unnest(v_owners) as o(owner)
@@ -66,83 +66,22 @@ begin
                 ) > v_kept
                 order by o.owner
             );
+            continue when cardinality(v_full) > 0;
+        else
+            v_place := v_full[1];
+            select t.hidden, t.peer, t.newest into v_n, v_peer, v_newest
+            from contact_trim_page(v_place, v_peer, v_newest, v_kept, p_now) as t;
+            rows := rows + v_n;
+            if v_peer is null then
+                v_full := v_full[2:];
+            end if;
         end if;
-
-        foreach v_owner in array v_full loop
-            v_place := v_owner;
-            loop
-                v_peers := array(
-                    select c.peer
-                    from contact as c
-                    where c.owner = v_owner and c.peer > coalesce(v_peer, 0)
-                    order by c.peer
-                    limit v_peers_at_once
-                );
-                with conversation as materialized (
-                    select c.peer, l.seq, row_number() over (order by l.seq desc) as rank
-                    from (
-                        select n.owner, n.peer, n.pinned, n.hidden_seq
-                        from unnest(v_newest) as p(peer)
-                        cross join lateral (
-                            select o.* from contact as o where o.owner = v_owner and o.peer = p.peer limit 1
-                        ) as n
-                        union all
-                        select o.owner, o.peer, o.pinned, o.hidden_seq
-                        from contact as o
-                        where o.owner = v_owner and o.peer >= v_peers[1] and o.peer <= v_peers[cardinality(v_peers)]
-                    ) as c
-                    cross join lateral (
-                        select m.seq
-                        from mailbox as m
-                        where m.owner = c.owner and m.peer <= c.peer and (m.peer, m.seq) > (c.peer, c.hidden_seq)
-                          and m.kind < 16
-                          and m.options & 36 = 4 and not m.deleted
-                          and m.sent_at >= message_horizon(p_now) and m.sent_at < p_now + interval '1 day'
-                          and (m.expires_at is null or m.expires_at > p_now)
-                        order by m.peer desc, m.seq desc -- as in conversation_unread
-                        limit 1
-                    ) as l
-                    where not c.pinned
-                ),
-                beyond as materialized (
-                    select l.place, v.seq
-                    from conversation as v
-                    cross join lateral (
-                        select c.ctid as place
-                        from contact as c
-                        where c.owner = v_owner and c.peer = v.peer
-                        limit 1
-                        for update skip locked
-                    ) as l
-                    where v.rank > v_kept
-                ),
-                hidden as (
-                    update contact as c
-                    set hidden_seq = greatest(c.hidden_seq, b.seq)
-                    from beyond as b
-                    where c.ctid = b.place
-                    returning c.peer
-                )
-                select (select count(*) from hidden as h), array(select v.peer from conversation as v where v.rank <= v_kept)
-                into v_n, v_newest;
-                rows := rows + v_n;
-                v_peer := v_peers[v_peers_at_once];
-                if v_peer is null then
-                    v_newest := '{}';
-                end if;
-                more := clock_timestamp() > v_until;
-                exit when more or v_peer is null;
-            end loop;
-            exit when more;
-        end loop;
+        if cardinality(v_full) = 0 then
+            v_place := v_reached; -- 0: from the start again, which is for the next run
+            exit when v_place = 0;
+        end if;
+        more := clock_timestamp() > v_until;
         exit when more;
-
-        if v_owners is not null then
-            -- From the start again, that is for the next run.
-            v_place := coalesce(v_owners[v_owners_at_once], 0);
-            more := v_place > 0 and clock_timestamp() > v_until;
-            exit when more or v_place = 0;
-        end if;
     end loop;
 
     update job as j

@@ -36,7 +36,7 @@ select is((select outgoing from duet.mailbox where owner = :ann and seq = 1), tr
 update duet.setting set recent_contacts = 500;
 select is((select rows from duet.job_contact_trim(now(), true)), 0::bigint, 'with a higher setting there is nothing to do');
 
--- Much to go through: a slice ends in time, the next goes on behind it, the last finds who comes last.
+-- Much to go through: pages of users, and of the contacts of one.
 create function pg_temp.trim_all() returns bigint
 language plpgsql as $$
 declare
@@ -53,25 +53,28 @@ end
 $$;
 update duet.setting set recent_contacts = 3;
 select pg_temp.trim_all() >= 0 as trimmed \gset
-insert into duet.mailbox_head (owner) select 1000000000 + i from generate_series(1, 200000) as i;
-insert into duet.mailbox_head (owner, last_seq) values (2000000000, 20000);
+insert into duet.mailbox_head (owner) select 1000000000 + i from generate_series(1, 2500) as i;
+insert into duet.mailbox_head (owner, last_seq) values (2000000000, 5000);
 insert into duet.contact (owner, peer, created_at, pinned)
-select 2000000000, i, now(), i = 7 from generate_series(1, 20000) as i;
+select 2000000000, i, now(), i = 7 from generate_series(1, 5000) as i;
 -- The newest are in the middle.
 insert into duet.mailbox (owner, seq, sent_at, peer, peer_seq, nonce, kind, options, outgoing)
-select 2000000000, i, now(), (i + 9998) % 20000 + 1, 0, 0, 1, 15, true from generate_series(1, 20000) as i;
+select 2000000000, i, now(), (i + 2998) % 5000 + 1, 0, 0, 1, 15, true from generate_series(1, 5000) as i;
 
-select results_eq($$select rows, more from duet.job_contact_trim(now(), false)$$, $$values (0::bigint, true)$$,
-    'many users with nothing to do are more than a slice');
-select is((select place between 1000000000 and 1000199999 from duet.job where name = 'contact_trim'), true, 'it knows where it is');
-delete from duet.mailbox_head where owner between 1000000000 and 1999999999;
-select is((select rows between 1 and 19995 and more from duet.job_contact_trim(now(), false)), true,
-    'so is one user with many contacts');
-select is((select place = 2000000000 and place_peer < 20000 from duet.job where name = 'contact_trim'), true,
-    'and it knows where it is in the midst of them');
-select is(pg_temp.trim_all() between 1 and 19995, true, 'it goes on');
+savepoint untouched;
+select results_eq($$select * from duet.contact_trim_page(2000000000, null, '{}', 3, now())$$,
+    $$values (1996::bigint, 2000::bigint, '{2000,1999,1998}'::bigint[])$$, 'a page of contacts, but for the newest of it');
+select results_eq($$select * from duet.contact_trim_page(2000000000, 2000, '{2000,1999,1998}', 3, now())$$,
+    $$values (2000::bigint, 4000::bigint, '{2999,2998,2997}'::bigint[])$$, 'the next, and what was the newest before');
+select results_eq($$select * from duet.contact_trim_page(2000000000, 4000, '{2999,2998,2997}', 3, now())$$,
+    $$values (1000::bigint, null::bigint, '{}'::bigint[])$$, 'and the last');
+rollback to untouched;
+update duet.job set place = 2000000000, place_peer = 4000, place_newest = '{2999,2998,2997}' where name = 'contact_trim';
+select is(pg_temp.trim_all(), 1000::bigint, 'the job goes on in the midst of a user');
+rollback to untouched;
+select is(pg_temp.trim_all(), 4996::bigint, 'the job goes through all pages');
 select is((select array_agg(peer order by peer) from duet.contact where owner = 2000000000 and hidden_seq = 0),
-    array[7, 9997, 9998, 9999]::bigint[], 'the newest stay, and what is pinned');
+    array[7, 2997, 2998, 2999]::bigint[], 'the newest stay, and what is pinned');
 select results_eq($$select place, place_peer, place_newest from duet.job where name = 'contact_trim'$$,
     $$values (0::bigint, null::bigint, '{}'::bigint[])$$, 'then it begins anew');
 select is(pg_temp.trim_all(), 0::bigint, 'to find nothing more');
