@@ -103,17 +103,17 @@ struct op {
     json_t *body;         /* the request, as it came; NULL when it had none */
     bool inner;           /* the server asks on a client's behalf, as /v4 does */
 
-    struct text stored_reply; /* JSON: the answer that this request was given before */
-    struct text raw;          /* the body, where operation->content_type is set */
+    struct text stored_reply;        /* JSON: the answer that this request was given before */
+    struct text raw;                 /* the body, where operation->content_type is set */
     const struct document *document; /* the body instead of `raw`; or NULL */
-    bool more;                /* operation->stream: there is another piece behind this one */
-    const char *command;      /* which of its many things the operation does here, for the log */
-    struct file file;         /* operation->file */
-    struct text etag;         /* quoted, of a resource that has versions; absent: the body tells */
-    bool found;               /* nothing new was made: 200 instead of 201 */
-    bool named_by_key;        /* what has its key is the same request, whatever else it says */
-    bool only_replay;         /* without an answer given before to its key, nothing is to be done */
-    bool replayed;            /* the answer is that of an earlier request */
+    bool more;                       /* operation->stream: there is another piece behind this one */
+    const char *command; /* which of its many things the operation does here, for the log */
+    struct file file;    /* operation->file */
+    struct text etag;    /* quoted, of a resource that has versions; absent: the body tells */
+    bool found;          /* nothing new was made: 200 instead of 201 */
+    bool named_by_key;   /* what has its key is the same request, whatever else it says */
+    bool only_replay;    /* without an answer given before to its key, nothing is to be done */
+    bool replayed;       /* the answer is that of an earlier request */
 
     int64_t deadline_us; /* monotonic; after it the request is refused, not begun */
     int64_t database_us; /* how long the database worked on it */

@@ -16,8 +16,8 @@
 #include "base/text.h"
 
 #define GATE_HEADERS 64
-/* A connection has 16 KiB, in which the head of the reply must find room beside that of the request:
- * else the request would be carried out and the client would not hear of it. */
+/* A connection has 16 KiB, in which the head of the reply must find room beside that of the
+ * request: else the request would be carried out and the client would not hear of it. */
 #define GATE_HEAD_BYTES (14 << 10)
 #define GATE_REQUEST_ID_BYTES 64
 

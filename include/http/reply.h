@@ -13,9 +13,9 @@
 
 struct reply {
     int status;
-    const char *content_type; /* NULL: no body */
-    char *body;               /* takes; malloced. NULL: no body, or `fixed`, or `document` */
-    struct text fixed;        /* a body that outlives the reply's arena: copied */
+    const char *content_type;        /* NULL: no body */
+    char *body;                      /* takes; malloced. NULL: no body, or `fixed`, or `document` */
+    struct text fixed;               /* a body that outlives the reply's arena: copied */
     const struct document *document; /* a body that is neither copied nor compressed here */
     size_t body_size;
     /* A body of any length, asked for bit by bit, instead of `body`; or NULL. */

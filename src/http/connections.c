@@ -13,9 +13,9 @@
 
 /* How late a connection may be cut off. A walk over 10,000 entries takes some 20 microseconds. */
 #define WALK_EVERY_US (USEC_PER_SEC / 4)
-/* Walks in a row that find a body arriving, and bytes of it that nobody reads: it has sent more than
- * there is room for, the first line of a chunk, say, that does not end. libmicrohttpd leaves that
- * be. */
+/* Walks in a row that find a body arriving, and bytes of it that nobody reads: it has sent more
+ * than there is room for, the first line of a chunk, say, that does not end. libmicrohttpd leaves
+ * that be. */
 #define WALKS_UNREAD 8
 #define NO_DEADLINE INT64_MAX
 #define PAST_ANY_DEADLINE (NO_DEADLINE - 1)
@@ -81,8 +81,8 @@ static bool is_stuck(struct connection *connection, int phase)
 {
     int64_t deadline_us = atomic_load_explicit(&connection->deadline_us, memory_order_relaxed);
     unsigned body_steps = atomic_load_explicit(&connection->n_body_steps, memory_order_relaxed);
-    bool same = deadline_us == connection->seen_deadline_us &&
-                body_steps == connection->seen_body_steps;
+    bool same =
+        deadline_us == connection->seen_deadline_us && body_steps == connection->seen_body_steps;
     int unread = 0;
 
     if (phase == CONNECTION_BODY && same && connection->fd != NO_SOCKET)

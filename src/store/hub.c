@@ -27,10 +27,10 @@ struct hub {
     size_t n_buckets;
     size_t n_streams, n_waits;
 
-    struct line by_age;  /* the one renewed longest ago first */
-    struct line line;    /* streams that are IN_LINE */
-    struct line reading; /* streams that are READING */
-    struct line parked;  /* requests that are IDLE */
+    struct line by_age;         /* the one renewed longest ago first */
+    struct line line;           /* streams that are IN_LINE */
+    struct line reading;        /* streams that are READING */
+    struct line parked;         /* requests that are IDLE */
     int64_t looked_for_gone_us; /* at their clients; monotonic */
 
     struct gone *gone;

@@ -75,7 +75,7 @@ def add_message(connection, owner, age, expires_age=None):
 
 def old_day(connection, owner):
     """The oldest of all is a day of mailboxes, and an entry of the owner lies there. Its name."""
-    connection.execute("select duet.partition_make(now() - interval '12 days')")
+    connection.execute("select duet.partition_make(now() - interval '4 days')")  # and 8 before
     add_message(connection, owner, "12 days")
     while not connection.execute(MAILBOX_DAY).fetchone()[0]:
         assert perform(connection, "partition_drop") is None
