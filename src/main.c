@@ -243,15 +243,26 @@ static int serve(struct program *p)
     return started == 0 ? EXIT_OK : refuse(p);
 }
 
-static int command_serve(struct program *p, int argc, char **argv)
+static void print_settings(const struct program *p)
 {
     buf_auto b = BUF(REPORT_BYTES);
 
-    if (argc == 2 && strcmp(argv[1], "--print-settings") == 0) {
-        settings_print(&p->settings, &b);
-        fwrite(b.ptr, 1, b.len, stdout);
+    settings_print(&p->settings, &b);
+    fwrite(b.ptr, 1, b.len, stdout);
+}
+
+/* The settings are printed also where one is wrong: who has mistyped a name looks for it here. */
+static int command_serve(struct program *p, int argc, char **argv)
+{
+    bool print = argc == 2 && strcmp(argv[1], "--print-settings") == 0;
+    int read = read_settings(p);
+
+    if (print)
+        print_settings(p);
+    if (read != 0)
+        return refuse(p);
+    if (print)
         return EXIT_OK;
-    }
     if (argc != 1)
         return REFUSE(p, "serve takes no arguments but --print-settings.");
     if (p->settings.database_url[0] == '\0')
@@ -397,10 +408,10 @@ static int command_doctor(struct program *p, int argc, char **argv)
 static const struct command {
     const char *name;
     int (*run)(struct program *, int argc, char **argv);
-    bool without_settings;
+    bool without_settings; /* or it reads them itself */
     const char *help;
 } commands[] = {
-    {"serve", command_serve, false,
+    {"serve", command_serve, true,
      "serve            serve HTTP until SIGTERM; SIGHUP reads the keys again\n"
      "                   --print-settings  print all settings and end"},
     {"migrate", command_migrate, false,

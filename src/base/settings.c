@@ -29,6 +29,10 @@ static const struct setting {
 };
 #define N_SETTINGS (sizeof(table) / sizeof(table[0]))
 
+/* Where the server is and with which token, for the commands in docs/: a shell that has them for
+ * its clients starts servers as well. */
+static const char *const of_clients[] = {"DUET_URL", "DUET_TOKEN_FILE"};
+
 struct reading {
     struct arena *arena;
     struct settings *settings;
@@ -109,6 +113,69 @@ static const struct setting *find(struct text name, bool *ret_is_file)
     return NULL;
 }
 
+static bool is_of_clients(struct text name)
+{
+    for (size_t i = 0; i < sizeof(of_clients) / sizeof(of_clients[0]); i++)
+        if (text_equal(name, text_of(of_clients[i])))
+            return true;
+    return false;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+#define NAME_BYTES 64
+
+/* How many characters are to be put in, left out or changed to make one of the other; what is too
+ * long for a setting is far from all. */
+static size_t distance(struct text a, struct text b)
+{
+    size_t row[NAME_BYTES + 1];
+
+    if (a.len > NAME_BYTES || b.len > NAME_BYTES)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 0; i < a.len; i++) {
+        size_t diagonal = row[0]++;
+        for (size_t j = 0; j < b.len; j++) {
+            size_t changed = diagonal + (a.ptr[i] == b.ptr[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = smaller(changed, smaller(diagonal, row[j]) + 1);
+        }
+    }
+    return row[b.len];
+}
+
+/* Further away it is hardly what was meant. */
+#define TYPING_ERRORS_MAX 3
+
+static const char *nearest(struct text name)
+{
+    const char *best = NULL;
+    size_t least = TYPING_ERRORS_MAX + 1;
+
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        size_t d = distance(name, text_of(table[i].variable));
+        if (d < least) {
+            least = d;
+            best = table[i].variable;
+        }
+    }
+    return best;
+}
+
+static int refuse_unknown(struct reading *r, struct text name)
+{
+    const char *near = nearest(name);
+
+    return REFUSE(
+        r, "%.*s is no setting of this version%s%s%s; `duetd serve --print-settings` lists all.",
+        TEXT_ARG(name), near ? ", but " : "", near ? near : "", near ? " is" : "");
+}
+
 static int read_variable(struct reading *r, struct text line)
 {
     struct text name = text_cut(&line, '=');
@@ -117,7 +184,7 @@ static int read_variable(struct reading *r, struct text line)
 
     const struct setting *s = find(name, &is_file);
     if (!s)
-        return REFUSE(r, "%s is no setting of this version; see `duetd --help`.", variable);
+        return is_of_clients(name) ? 0 : refuse_unknown(r, name);
     if (r->seen[s - table])
         return REFUSE(r, "%s is given twice, as a value and as a file.", s->variable);
     r->seen[s - table] = true;
@@ -143,14 +210,18 @@ int settings_read(
     char *const *environment, struct arena *arena, struct settings *ret, char *why, size_t why_size)
 {
     struct reading r = {.arena = arena, .settings = ret, .why = why, .why_size = why_size};
+    int result = 0;
 
     set_defaults(ret);
     for (; *environment; environment++)
-        if (strncmp(*environment, "DUET_", 5) == 0 && read_variable(&r, text_of(*environment)) != 0)
-            return -1;
+        if (strncmp(*environment, "DUET_", 5) == 0 &&
+            read_variable(&r, text_of(*environment)) != 0) {
+            result = -1;
+            r.why_size = 0; /* the first sentence stays */
+        }
     if (ret->migrate_database_url[0] == '\0')
         ret->migrate_database_url = ret->database_url;
-    return read_log_level(&r);
+    return read_log_level(&r) == 0 ? result : -1;
 }
 
 void settings_print(const struct settings *settings, struct buf *ret)

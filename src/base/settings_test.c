@@ -39,12 +39,29 @@ static void wrong_settings_are_refused_with_a_sentence(void **state)
         {"DUET_DATABASE_URL_FILE=/nonexistent", NULL, "cannot be read"},
         {"DUET_LISTEN=a:1", "DUET_LISTEN_FILE=/dev/null", "given twice"},
         {"DUET_=x", NULL, "no setting"},
+        {"DUET_LISTNE=x", NULL, "version, but DUET_LISTEN is;"},
+        {"DUET_KEY_FILE=x", NULL, "version, but DUET_KEYS_FILE is;"},
+        {"DUET_COLOUR=x", NULL, "version; `duetd serve --print-settings` lists all"},
+        {"DUET_URL_FILE=x", NULL, "DUET_URL_FILE is no setting"},
+        {"DUET_COLOUR=x", "DUET_SENDERS=0", "DUET_COLOUR"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(read_from(*state, cases[i].first, cases[i].second), -1);
         assert_non_null(strstr(why, cases[i].word));
     }
+}
+
+static void what_is_wrong_has_its_default_and_the_others_are_read(void **state)
+{
+    assert_int_equal(read_from(*state, "DUET_SENDERS=0", "DUET_LISTEN=a:1"), -1);
+    assert_int_equal(settings.senders, 2);
+    assert_string_equal(settings.listen, "a:1");
+}
+
+static void what_clients_are_told_is_no_concern_of_the_server(void **state)
+{
+    assert_int_equal(read_from(*state, "DUET_URL=http://x", "DUET_TOKEN_FILE=/none"), 0);
 }
 
 static void a_setting_can_come_from_a_file(void **state)
@@ -92,6 +109,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_given_has_its_default),
         cmocka_unit_test(wrong_settings_are_refused_with_a_sentence),
+        cmocka_unit_test(what_is_wrong_has_its_default_and_the_others_are_read),
+        cmocka_unit_test(what_clients_are_told_is_no_concern_of_the_server),
         cmocka_unit_test(a_setting_can_come_from_a_file),
         cmocka_unit_test(secrets_are_not_printed),
     };

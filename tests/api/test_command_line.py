@@ -51,6 +51,27 @@ def test_an_unknown_setting_is_refused(settings):
     assert "DUET_LISTENN" in told
 
 
+def test_a_mistyped_setting_is_told_and_the_list_is_printed_all_the_same():
+    told = refusal(DUET_LISTNE="127.0.0.1:0")
+    assert "DUET_LISTEN is" in told
+    assert "duetd serve --print-settings" in told
+    shown = run_duetd("serve", "--print-settings", DUET_LISTNE="127.0.0.1:0")
+    assert shown.returncode == 1
+    assert "DUET_LISTEN=127.0.0.1:8080 " in shown.stdout
+    assert shown.stderr == f"{told}\n"
+
+
+def test_a_shell_with_the_variables_of_clients_starts_servers():
+    shown = run_duetd(
+        "serve",
+        "--print-settings",
+        DUET_URL="https://duet.example",
+        DUET_TOKEN_FILE="/etc/duet/token",
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "DUET_TOKEN_FILE" not in shown.stdout
+
+
 @pytest.mark.parametrize(
     "name, value",
     [
