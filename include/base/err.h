@@ -53,10 +53,14 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What an SQL function has refused with. */
 int err_outcome(struct err *err, struct text outcome);
-/* Adds a wrong field; the code becomes that of the first. At most ERR_FIELDS_MAX are kept. */
+/* Adds a wrong field; the code becomes that of the first. At most ERR_FIELDS_MAX are kept. One that
+ * is named already is not named again: what stands there is wrong, and nothing more is known of it.
+ */
 int err_field(struct err *err, enum err_code code, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 #define ERR_FIELDS_MAX 32
+/* Whether the field, or something in it, is named as wrong. */
+bool err_names(const struct err *err, const char *pointer);
 
 const struct err_info *err_info(enum err_code code);
 /* ERR_NONE when no error has this code. */

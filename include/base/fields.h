@@ -99,8 +99,11 @@ struct field {
     const struct fields *of;        /* OBJECT, LIST */
     const struct variant *variants; /* VARIANTS; a row without a name ends it */
     int64_t max_value_bytes;        /* MAP, TEXTS: bytes of each value */
-    bool one_by_one;  /* LIST, TEXTS in requests: a member that is wrong is left out, and its result
-                       * tells why; where all are, the request is wrong */
+    bool one_by_one; /* LIST, TEXTS in requests: a member that is wrong is left out, and its result
+                      * tells why; where all are, the request is wrong */
+    /* LIST that is one_by_one: rules that no table says; 0, or -1 with *err filled. Fields that are
+     * wrong already are absent. `pointer` is the item's. */
+    int (*check_item)(struct err *err, const char *pointer, const void *item);
     bool null_values; /* MAP: a value may be null; in a merge patch it ends the name */
 };
 
@@ -183,9 +186,10 @@ struct field_source {
     bool inner;   /* the server asks on a client's behalf: what is IN_INNER may be said */
 };
 
-/* Fills *ret (of fields->size bytes). Checks presence, kind, range and UTF-8, refuses names that
- * the table does not hold, and reports every wrong field, not only the first. Text and JSON in *ret
- * borrow from the source. */
+/* Fills *ret (of fields->size bytes, zeroed). Checks presence, kind, range and UTF-8, refuses names
+ * that the table does not hold, and reports every wrong field, not only the first. A value that is
+ * wrong is absent from *ret; of lists, maps and other JSON what is in them may be wrong. Text and
+ * JSON in *ret borrow from the source. */
 int fields_decode(
     const struct fields *fields,
     const struct field_source *source,
@@ -197,6 +201,9 @@ int fields_decode(
 void list_leave_out(struct list *list, size_t i, size_t size, const struct err *err);
 /* -1 with what is wrong with each where no member is left. */
 int list_must_hold(const struct list *list, struct err *err);
+/* Names what is wrong with each member that was left out of a list of the record, where the request
+ * is refused as a whole. */
+void fields_name_left_out(const struct fields *fields, const void *record, struct err *err);
 /* The place of member i in the request. */
 size_t list_place(const struct list *list, size_t i);
 

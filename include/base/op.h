@@ -28,7 +28,8 @@ struct operation {
     const char *name;
     enum lane lane;
     /* The rules that need no database; runs on the HTTP thread, on input that is decoded and within
-     * its limits. May be NULL. */
+     * its limits, or with what is wrong absent, also where it is required: then it names what it
+     * finds besides. May be NULL. */
     int (*check)(struct op *op);
     /* Fills op->in instead of the table `in`. */
     int (*decode)(struct op *op, const struct field_source *source, struct text body);

@@ -61,8 +61,10 @@ extern const struct fields message_options_fields;
 
 struct op;
 
-/* 0, or ERR_INVALID_REQUEST unless one of the two is given: `text` stands for one text element.
- * `prefix` is the pointer of the object that holds them. */
+/* 0, or ERR_INVALID_REQUEST where they are one. `prefix` is the pointer of the object that holds
+ * them; likewise the next. */
+int message_check_users(struct err *err, const char *prefix, struct text from, struct text to);
+/* 0, or ERR_INVALID_REQUEST unless one of the two is given: `text` stands for one text element. */
 int message_check_content(
     struct err *err, const char *prefix, const json_t *elements, struct text text);
 /* The elements as JSON, in the arena of *err. Absent, with *err filled, when they are too long. */

@@ -42,10 +42,23 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
     return -1;
 }
 
+bool err_names(const struct err *err, const char *pointer)
+{
+    size_t len = strlen(pointer);
+
+    for (const struct err_field *field = err->fields; field; field = field->next)
+        if (strncmp(field->pointer, pointer, len) == 0 &&
+            (field->pointer[len] == '\0' || field->pointer[len] == '/'))
+            return true;
+    return false;
+}
+
 int err_field(struct err *err, enum err_code code, const char *pointer, const char *format, ...)
 {
     va_list args;
 
+    if (err_names(err, pointer))
+        return -1;
     if (err->code == ERR_NONE)
         err->code = code;
     if (err->n_fields++ >= ERR_FIELDS_MAX)

@@ -62,9 +62,10 @@ static void write_pointer(const struct place *place, char *buffer, size_t size)
 }
 
 #define WRONG(d, place, ...) wrong_as(d, ERR_INVALID_REQUEST, place, __VA_ARGS__)
+#define POINTER_BYTES 512
 #define wrong_as(d, code, place, ...)                                                              \
     do {                                                                                           \
-        char pointer_[512];                                                                        \
+        char pointer_[POINTER_BYTES];                                                              \
         write_pointer(place, pointer_, sizeof(pointer_));                                          \
         err_field((d)->err, code, pointer_, __VA_ARGS__);                                          \
     } while (0)
@@ -106,7 +107,7 @@ static bool is_visible_ascii(struct text t)
     return true;
 }
 
-static void check_text(
+static bool check_text(
     struct decoding *d, const struct field *field, const struct place *place, struct text t)
 {
     if (field->one_of && !is_one_of(field->one_of, t))
@@ -123,15 +124,21 @@ static void check_text(
         WRONG(d, place, "may only hold visible ASCII characters");
     else if (!field->multiline && text_has_control(t))
         WRONG(d, place, "holds a control character");
+    else
+        return true;
+    return false;
 }
 
-static void check_int(
+static bool check_int(
     struct decoding *d, const struct field *field, const struct place *place, int64_t value)
 {
-    if (value < field->min || (field->max && value > field->max))
+    bool right = value >= field->min && (!field->max || value <= field->max);
+
+    if (!right)
         WRONG(
             d, place, "must be from %lld to %lld", (long long)field->min,
             (long long)(field->max ? field->max : INT64_MAX));
+    return right;
 }
 
 static void decode_real(
@@ -331,14 +338,36 @@ void list_leave_out(struct list *list, size_t i, size_t size, const struct err *
     list->n_items--;
 }
 
+static void name_left_out(const struct list *list, struct err *err)
+{
+    for (const struct left_out *out = list->left_out; out; out = out->next)
+        for (const struct err_field *field = out->err.fields; field; field = field->next)
+            err_field(err, out->err.code, field->pointer, "%s", field->detail);
+}
+
 int list_must_hold(const struct list *list, struct err *err)
 {
     if (list->n_items || !list->left_out)
         return 0;
-    for (const struct left_out *out = list->left_out; out; out = out->next)
-        for (const struct err_field *field = out->err.fields; field; field = field->next)
-            err_field(err, out->err.code, field->pointer, "%s", field->detail);
+    name_left_out(list, err);
     return -1;
+}
+
+void fields_name_left_out(const struct fields *fields, const void *record, struct err *err)
+{
+    for (const struct field *f = fields->list; f && f->kind; f++)
+        if (f->one_by_one)
+            name_left_out(
+                (const struct list *)(const void *)((const char *)record + f->offset), err);
+}
+
+static void check_item(
+    struct decoding *d, const struct field *field, const struct place *place, const void *item)
+{
+    char pointer[POINTER_BYTES];
+
+    write_pointer(place, pointer, sizeof(pointer));
+    field->check_item(d->err, pointer, item);
 }
 
 static void decode_one_by_one(
@@ -359,6 +388,8 @@ static void decode_one_by_one(
         char *item = (char *)list->items + list->n_items * size;
         err_init(&err, d->arena);
         decode_list_member(&own, field, &at, json_array_get(json, i), item);
+        if (field->check_item && json_is_object(json_array_get(json, i)))
+            check_item(&own, field, &at, item);
         if (err.code == ERR_NONE) {
             list->places[list->n_items++] = i;
         } else {
@@ -409,9 +440,7 @@ static void decode_json_value(
     case FIELD_KIND_TEXT:
         if (!is_text)
             WRONG(d, place, "must be a string");
-        else
-            check_text(d, field, place, json_text(json));
-        if (ret)
+        else if (check_text(d, field, place, json_text(json)) && ret)
             *(struct text *)ret = json_text(json);
         return;
     case FIELD_KIND_BOOL:
@@ -423,9 +452,7 @@ static void decode_json_value(
     case FIELD_KIND_INT:
         if (!json_is_integer(json))
             WRONG(d, place, "must be a whole number");
-        else
-            check_int(d, field, place, json_integer_value(json));
-        if (ret)
+        else if (check_int(d, field, place, json_integer_value(json)) && ret)
             *(int64_t *)ret = json_integer_value(json);
         return;
     case FIELD_KIND_REAL:
@@ -475,22 +502,21 @@ static void decode_text_value(
 
     switch (field->kind) {
     case FIELD_KIND_TEXT:
-        check_text(d, field, place, t);
-        *(struct text *)ret = t;
+        if (check_text(d, field, place, t))
+            *(struct text *)ret = t;
         return;
     case FIELD_KIND_BOOL:
         /* The name alone says it, too: `?verbose`. */
         if (t.len && !text_equal(t, TEXT("true")) && !text_equal(t, TEXT("false")))
             WRONG(d, place, "must be true or false");
-        *(bool *)ret = !text_equal(t, TEXT("false"));
+        else
+            *(bool *)ret = !text_equal(t, TEXT("false"));
         return;
     case FIELD_KIND_INT:
-        if (!text_to_i64(t, &number)) {
+        if (!text_to_i64(t, &number))
             WRONG(d, place, "must be a whole number");
-            return;
-        }
-        check_int(d, field, place, number);
-        *(int64_t *)ret = number;
+        else if (check_int(d, field, place, number))
+            *(int64_t *)ret = number;
         return;
     case FIELD_KIND_TIME:
         decode_time(d, place, t, true, ret);
@@ -514,7 +540,8 @@ static void decode_text_value(
 
 /* ---- records ---- */
 
-static void set_absent(struct decoding *d, const struct field *field, void *ret)
+/* As a field is that is not there, or that turns out to be wrong. */
+static void set_absent(const struct field *field, void *ret)
 {
     switch (field->kind) {
     case FIELD_KIND_TEXT:
@@ -529,7 +556,7 @@ static void set_absent(struct decoding *d, const struct field *field, void *ret)
         return;
     case FIELD_KIND_OBJECT:
         for (const struct field *f = field->of->list; f->kind; f++)
-            set_absent(d, f, slot(f, ret));
+            set_absent(f, slot(f, ret));
         return;
     case FIELD_KIND_REAL:
     case FIELD_KIND_MESSAGE_ID:
@@ -542,15 +569,6 @@ static void set_absent(struct decoding *d, const struct field *field, void *ret)
     case FIELD_KIND_END:
         return; /* the record is zeroed, which is absent */
     }
-}
-
-static void absent_field(
-    struct decoding *d, const struct field *field, const struct place *place, void *record)
-{
-    if (field->required)
-        WRONG(d, place, "is missing");
-    else if (record)
-        set_absent(d, field, slot(field, record));
 }
 
 static bool is_in_body(const struct decoding *d, const struct field *field)
@@ -599,11 +617,13 @@ static void decode_members(
         value = json_object_get(json, field->name);
         if (value)
             n_met++;
+        if (record)
+            set_absent(field, slot(field, record));
         /* null and absent are one: a client that has no value may say either. */
         if (value && !json_is_null(value))
             decode_json_value(d, field, &member, value, slot(field, record));
-        else
-            absent_field(d, field, &member, record);
+        else if (field->required)
+            WRONG(d, &member, "is missing");
     }
     if (n_met + (tag ? 1 : 0) == json_object_size(json))
         return;
@@ -667,10 +687,11 @@ static void decode_outside_body(
             continue;
         struct place place = {NULL, field->from == IN_HEADER ? field->header : field->name, 0};
         struct text value = find_outside_body(source, field);
+        set_absent(field, slot(field, record));
         if (text_present(value))
             decode_text_value(d, field, &place, value, slot(field, record));
-        else
-            absent_field(d, field, &place, record);
+        else if (field->required)
+            WRONG(d, &place, "is missing");
     }
 }
 

@@ -21,6 +21,16 @@ static const struct field circle_fields[] = {
 };
 static const struct variant shapes[] = {{"circle", {circle_fields, 0}}, {NULL, {NULL, 0}}};
 
+static int check_inner(struct err *err, const char *pointer, const void *item)
+{
+    const struct inner *inner = item;
+
+    if (text_equal(inner->word, TEXT("odd")))
+        return err_field(
+            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/word", pointer), "is odd");
+    return 0;
+}
+
 struct outer {
     struct text name;
     bool flag;
@@ -49,7 +59,13 @@ static const struct field outer_list[] = {
     FIELD_VARIANTS(struct outer, shapes, .max = 4, .variants = shapes),
     FIELD_OBJECT(struct outer, inner, struct inner, .of = &inner_fields),
     FIELD_LIST(struct outer, list, .max = 4, .of = &inner_fields),
-    FIELD_LIST(struct outer, singly, .max = 4, .of = &inner_fields, .one_by_one = true),
+    FIELD_LIST(
+        struct outer,
+        singly,
+        .max = 4,
+        .of = &inner_fields,
+        .one_by_one = true,
+        .check_item = check_inner),
     FIELD_TEXTS(struct outer, words, .max = 4, .max_value_bytes = 3, .one_by_one = true),
     FIELD_END,
 };
@@ -68,6 +84,18 @@ static void assert_in_place(const struct list *list)
                 abort();
 }
 
+/* Whatever else is wrong: the rules of operations look at records that are refused. */
+static void assert_within_limits(const struct outer *outer)
+{
+    bool inner = outer->inner.word.len <= 5 &&
+                 (outer->inner.number == FIELD_ABSENT || outer->inner.number <= 10);
+    bool count = outer->count == FIELD_ABSENT || (outer->count >= 0 && outer->count <= 9);
+
+    if (outer->name.len > 16 || !count || !inner || outer->list.n_items > 4 ||
+        outer->words.n_items > 4 || json_array_size(outer->shapes) > 4)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -80,9 +108,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     err_init(&err, arena);
     if (fields_parse_json((struct text){(const char *)data, size}, &body, &err) == 0) {
         const struct field_source source = {.body = body};
-        if (fields_decode(&outer_fields, &source, arena, &outer, &err) == 0) {
-            assert_in_place(&outer.singly);
-            assert_in_place(&outer.words);
+        int result = fields_decode(&outer_fields, &source, arena, &outer, &err);
+        assert_within_limits(&outer);
+        assert_in_place(&outer.singly);
+        assert_in_place(&outer.words);
+        if (result == 0) {
             /* What was taken in can be written out, and read again. */
             buf_auto written = BUF(1 << 20);
             fields_encode(&outer_fields, &outer, &written);
@@ -93,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else if (err.code == ERR_NONE) {
             abort();
         }
+        fields_name_left_out(&outer_fields, &outer, &err);
         json_decref(body);
     }
     arena_free(arena);

@@ -255,13 +255,74 @@ static void json_that_is_hostile_is_refused(void **state)
     arena_free(arena);
 }
 
+static void what_is_wrong_is_absent(void **state)
+{
+    struct request r;
+
+    (void)state;
+    assert_int_equal(
+        decode(
+            &r,
+            "{\"name\":\"abcde\",\"colour\":\"blue\",\"flag\":0,\"at\":\"today\",\"shapes\":5,"
+            "\"inner\":{\"number\":11},\"words\":[]}",
+            "10", "a b"),
+        -1);
+    assert_false(text_present(r.outer.name));
+    assert_true(text_equal(r.outer.colour, TEXT("red")));
+    assert_true(r.outer.flag);
+    assert_true(r.outer.count == FIELD_ABSENT);
+    assert_true(r.outer.at == FIELD_ABSENT);
+    assert_null(r.outer.shapes);
+    assert_false(text_present(r.outer.inner.word));
+    assert_int_equal(r.outer.inner.number, 7);
+    assert_null(r.outer.words.items);
+    assert_false(text_present(r.outer.key));
+    done(&r);
+}
+
+static void what_is_named_is_not_named_again(void **state)
+{
+    struct arena *arena = arena_new();
+    struct err err;
+
+    (void)state;
+    err_init(&err, arena);
+    err_field(&err, ERR_INVALID_REQUEST, "/to/users/1", "is too long");
+    err_field(&err, ERR_BODY_TOO_LARGE, "/to/users/1", "is odd");
+    err_field(&err, ERR_INVALID_REQUEST, "/to", "names nobody");
+    assert_int_equal(err.n_fields, 1);
+    assert_string_equal(err.fields->detail, "is too long");
+    assert_true(err_names(&err, "/to/users"));
+    assert_false(err_names(&err, "/to/users/11"));
+    assert_false(err_names(&err, "/t"));
+    err_field(&err, ERR_INVALID_REQUEST, "/to/users/11", "is too long");
+    assert_int_equal(err.n_fields, 2);
+    arena_free(arena);
+}
+
 struct singly {
     struct list list;
     struct list words;
 };
 
+static int check_inner(struct err *err, const char *pointer, const void *item)
+{
+    const struct inner *inner = item;
+
+    if (!text_equal(inner->word, TEXT("odd")))
+        return 0;
+    return err_field(
+        err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/word", pointer), "is odd");
+}
+
 static const struct field singly_list[] = {
-    FIELD_LIST(struct singly, list, .max = 10, .of = &inner_fields, .one_by_one = true),
+    FIELD_LIST(
+        struct singly,
+        list,
+        .max = 10,
+        .of = &inner_fields,
+        .one_by_one = true,
+        .check_item = check_inner),
     FIELD_TEXTS(struct singly, words, .max = 10, .max_value_bytes = 3, .one_by_one = true),
     FIELD_END,
 };
@@ -305,6 +366,31 @@ static void members_that_go_one_by_one_are_left_out(void **state)
     assert_int_equal(list_place(&in.words, 0), 2);
     assert_int_equal(in.words.left_out->next->place, 1);
     assert_int_equal(list_must_hold(&in.words, &err), 0);
+    arena_free(arena);
+}
+
+static void rules_of_an_item_are_held_against_all_that_are_objects(void **state)
+{
+    struct arena *arena = arena_new();
+    struct singly in = {0};
+    struct err err;
+
+    (void)state;
+    err_init(&err, arena);
+    json_auto_t *body = parsed(
+        "{\"list\":[5,{\"word\":\"odd\"},{\"word\":\"w\"},{\"word\":\"odd\",\"number\":11},{}]}",
+        &err);
+    const struct field_source source = {.body = body};
+    assert_int_equal(fields_decode(&singly_fields, &source, arena, &in, &err), 0);
+    assert_int_equal(in.list.n_items, 1);
+    assert_int_equal(list_place(&in.list, 0), 2);
+    fields_name_left_out(&singly_fields, &in, &err);
+    static const char *const pointers[] = {
+        "/list/0", "/list/1/word", "/list/3/number", "/list/3/word", "/list/4/word"};
+    const struct err_field *field = err.fields;
+    for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++, field = field->next)
+        assert_string_equal(field->pointer, pointers[i]);
+    assert_null(field);
     arena_free(arena);
 }
 
@@ -399,7 +485,10 @@ int main(void)
         cmocka_unit_test(every_wrong_field_is_named),
         cmocka_unit_test(all_wrong_fields_are_named_at_once),
         cmocka_unit_test(json_that_is_hostile_is_refused),
+        cmocka_unit_test(what_is_wrong_is_absent),
+        cmocka_unit_test(what_is_named_is_not_named_again),
         cmocka_unit_test(members_that_go_one_by_one_are_left_out),
+        cmocka_unit_test(rules_of_an_item_are_held_against_all_that_are_objects),
         cmocka_unit_test(where_all_members_are_wrong_the_request_is),
         cmocka_unit_test(a_struct_becomes_json),
         cmocka_unit_test(what_is_absent_may_be_left_out),

@@ -297,7 +297,10 @@ static int decode(struct exchange *e)
     e->op.body = e->json;
     e->op.in = arena_alloc(e->arena, operation->in.size);
     e->op.out = arena_alloc(e->arena, operation->out.size);
-    return fields_decode(&operation->in, &source, e->arena, e->op.in, &e->err);
+    if (fields_decode(&operation->in, &source, e->arena, e->op.in, &e->err) == 0)
+        return 0;
+    op_name_rest(&e->op);
+    return -1;
 }
 
 static const struct text *own_field(const struct exchange *e)

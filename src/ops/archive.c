@@ -115,7 +115,8 @@ static int archive_get_check(struct op *op)
     struct archive_get *in = op->in;
     const char *time = arena_printf(op->arena, "%.*s:00:00Z", TEXT_ARG(in->hour));
 
-    if (in->hour.ptr[HOUR_BYTES - 3] == 'T' && clock_from_text(text_of(time), &in->begins_at))
+    if (text_present(in->hour) && in->hour.ptr[HOUR_BYTES - 3] == 'T' &&
+        clock_from_text(text_of(time), &in->begins_at))
         return 0;
     return err_field(op->err, ERR_INVALID_REQUEST, "/hour", "is no hour as in 2026-11-22T14");
 }

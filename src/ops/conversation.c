@@ -150,12 +150,13 @@ static const struct field conversation_patch_fields[] = {
 static int conversation_patch_check(struct op *op)
 {
     const struct conversation_patch *in = op->in;
+    int result = check_two_users(op, in->user, in->peer, "/peer");
 
     for (size_t i = 0; i < in->marks.len; i++)
         if (in->marks.ptr[i] != '0' && in->marks.ptr[i] != '1')
-            return err_field(
+            result = err_field(
                 op->err, ERR_INVALID_REQUEST, "/marks", "may only hold the characters 0 and 1");
-    return check_two_users(op, in->user, in->peer, "/peer");
+    return result;
 }
 
 const struct operation conversation_patch = {
@@ -230,14 +231,13 @@ static const struct field conversation_read_fields[] = {
 static int conversation_read_check(struct op *op)
 {
     struct conversation_read *in = op->in;
+    int result = check_two_users(op, in->user, in->peer, "/peer");
 
-    if (check_two_users(op, in->user, in->peer, "/peer") != 0)
-        return -1;
     if (clock_from_text(in->up_to, &in->up_to_at))
-        return 0;
+        return result;
     in->up_to_at = FIELD_ABSENT;
     if (message_id_from_text(in->up_to, &in->up_to_id))
-        return 0;
+        return result;
     return err_field(op->err, ERR_MESSAGE_UNKNOWN, "/up_to", "is neither a message nor a time");
 }
 

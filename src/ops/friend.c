@@ -19,7 +19,7 @@ const struct fields friend_fields = FIELDS(friend_list_of_fields, struct friend)
 
 int check_two_users(struct op *op, struct text user, struct text peer, const char *pointer)
 {
-    if (text_equal(user, peer))
+    if (text_present(user) && text_equal(user, peer))
         return err_field(op->err, ERR_INVALID_REQUEST, pointer, "is the user itself");
     return 0;
 }

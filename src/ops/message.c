@@ -28,6 +28,15 @@ const struct fields message_fields = FIELDS(message_list_of_fields, struct messa
 
 /* ---- what a message says ---- */
 
+int message_check_users(struct err *err, const char *prefix, struct text from, struct text to)
+{
+    if (!text_present(from) || !text_equal(from, to))
+        return 0;
+    return err_field(
+        err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/to", prefix),
+        "is the sender itself");
+}
+
 int message_check_content(
     struct err *err, const char *prefix, const json_t *elements, struct text text)
 {
@@ -35,11 +44,12 @@ int message_check_content(
         return err_field(
             err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/text", prefix),
             "stands in place of elements: give one of them");
-    if (!elements && !text_present(text))
-        return err_field(
-            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/elements", prefix),
-            "is missing");
-    return 0;
+    if (elements || text_present(text))
+        return 0;
+    if (err_names(err, arena_printf(err->arena, "%s/text", prefix)))
+        return -1;
+    return err_field(
+        err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/elements", prefix), "is missing");
 }
 
 struct text message_elements(
@@ -116,6 +126,7 @@ struct message_send {
     struct message_options options;
     bool validate_only;
     struct text idempotency_key;
+    struct text written; /* no field: what it says, as JSON */
 };
 
 static const struct field message_send_fields[] = {
@@ -136,14 +147,15 @@ static const struct field message_send_fields[] = {
 static int message_send_check(struct op *op)
 {
     struct message_send *in = op->in;
+    int result = message_check_users(op->err, "", in->from, in->to);
 
-    if (text_equal(in->from, in->to))
-        return err_field(op->err, ERR_INVALID_REQUEST, "/to", "is the sender itself");
-    if (message_check_content(op->err, "", in->elements, in->text) != 0)
-        return -1;
+    if (message_check_content(op->err, "", in->elements, in->text) == 0)
+        in->written = message_elements(op->err, "", in->elements, in->text);
+    if (!text_present(in->written))
+        result = -1;
     /* A user's own token never gets round the receiver's wishes. */
     in->options.enforce_policy |= caller_is_user(&op->caller);
-    return 0;
+    return result;
 }
 
 static struct text push_text(struct op *op, const struct message_push *push)
@@ -233,7 +245,7 @@ static int message_send_run(struct op *op)
     *send = (struct send){
         .from = in->from,
         .to = in->to,
-        .elements = message_elements(op->err, "", in->elements, in->text),
+        .elements = in->written,
         .custom_data = in->custom_data,
         .push = push_text(op, &in->push),
         .client_id = in->client_id,
@@ -252,8 +264,6 @@ static int message_send_run(struct op *op)
         .rehearsal = in->validate_only,
         .owner = op,
     };
-    if (!text_present(send->elements))
-        return -1;
     if (text_present(in->idempotency_key))
         send->request_hash = digest_of_request(TEXT_ABSENT, op->body, op->arena);
     return store_send(op->services->store, send);

@@ -176,6 +176,15 @@ static const struct field import_item_fields[] = {
 
 static const struct fields import_item_table = FIELDS(import_item_fields, struct import_item);
 
+static int check_import_item(struct err *err, const char *pointer, const void *item)
+{
+    const struct import_item *message = item;
+    int users = message_check_users(err, pointer, message->from, message->to);
+    int content = check_content(err, pointer, message->elements, message->text);
+
+    return users == 0 && content == 0 ? 0 : -1;
+}
+
 struct message_import {
     struct list messages;
     struct text sent_by;
@@ -191,7 +200,8 @@ static const struct field message_import_fields[] = {
         .min = 1,
         .max = IMPORT_MESSAGES_MAX,
         .of = &import_item_table,
-        .one_by_one = true),
+        .one_by_one = true,
+        .check_item = check_import_item),
     FIELD_TEXT(struct message_import, sent_by, .from = IN_CALLER),
     FIELD_VALIDATE_ONLY(struct message_import),
     FIELD_IDEMPOTENCY_KEY(struct message_import),
@@ -222,32 +232,6 @@ static const struct field import_results_fields[] = {
     FIELD_END,
 };
 
-static int check_item(struct err *err, size_t place, const struct import_item *item)
-{
-    const char *pointer = arena_printf(err->arena, "/messages/%zu", place);
-
-    if (text_equal(item->from, item->to))
-        err_field(
-            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/to", pointer),
-            "is the sender itself");
-    check_content(err, pointer, item->elements, item->text);
-    return err->code == ERR_NONE ? 0 : -1;
-}
-
-static int message_import_check(struct op *op)
-{
-    struct message_import *in = op->in;
-    const struct import_item *items = in->messages.items;
-
-    for (size_t i = in->messages.n_items; i-- > 0;) {
-        struct err err;
-        err_init(&err, op->arena);
-        if (check_item(&err, list_place(&in->messages, i), &items[i]) != 0)
-            list_leave_out(&in->messages, i, sizeof(*items), &err);
-    }
-    return list_must_hold(&in->messages, op->err);
-}
-
 static int message_import_run(struct op *op)
 {
     const struct message_import *in = op->in;
@@ -265,7 +249,6 @@ static int message_import_run(struct op *op)
 const struct operation message_import = {
     .name = "message_import",
     .lane = LANE_READER,
-    .check = message_import_check,
     .run = message_import_run,
     .audit = true,
     .in = FIELDS(message_import_fields, struct message_import),

@@ -31,7 +31,7 @@ static int message_edit_check(struct op *op)
 
     if (json_is_null(json_object_get(op->body, "custom_data")))
         in->custom_data = TEXT("");
-    if (!has_content && !text_present(in->custom_data))
+    if (!has_content && !text_present(in->custom_data) && op->err->code == ERR_NONE)
         return err_set(op->err, ERR_INVALID_REQUEST, "says nothing that is to be changed");
     if (!has_content)
         return 0;

@@ -200,6 +200,8 @@ static int check_body(struct op *op, struct notification_send *in)
     bool text = text_present(in->text);
     bool payload = text_present(in->payload);
 
+    if (err_names(op->err, "/text") || err_names(op->err, "/payload"))
+        return -1;
     if ((in->elements ? 1 : 0) + (text ? 1 : 0) + (payload ? 1 : 0) != 1)
         return err_field(
             op->err, ERR_INVALID_REQUEST, "/elements",
@@ -215,13 +217,13 @@ static int notification_send_check(struct op *op)
     struct notification_send *in = op->in;
 
     in->created_by = op->caller.subject;
-    if (check_audience(op, &in->to) != 0 || check_body(op, in) != 0)
-        return -1;
+    int audience = check_audience(op, &in->to);
+    int body = check_body(op, in);
     if (in->to.users.items && in->include_new_users_until != FIELD_ABSENT)
         return err_field(
             op->err, ERR_INVALID_REQUEST, "/include_new_users_until",
             "goes with all or tags: those listed are all there are");
-    return 0;
+    return audience == 0 && body == 0 ? 0 : -1;
 }
 
 const struct operation notification_send = {

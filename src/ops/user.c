@@ -14,7 +14,7 @@ static bool fits_path(struct text name)
 
 static int check_name(struct text name, const char *pointer, struct err *err)
 {
-    if (fits_path(name))
+    if (!text_present(name) || fits_path(name))
         return 0;
     return err_field(
         err, ERR_INVALID_REQUEST, pointer,
@@ -244,6 +244,14 @@ static const struct field user_import_item_fields[] = {
 static const struct fields user_import_item_table =
     FIELDS(user_import_item_fields, struct user_import_item);
 
+/* An id that no path could name would make a user whom nobody can read or delete. */
+static int check_import_item(struct err *err, const char *pointer, const void *item)
+{
+    const struct user_import_item *user = item;
+
+    return check_name(user->id, arena_printf(err->arena, "%s/id", pointer), err);
+}
+
 struct user_import {
     struct list users;
     struct text idempotency_key;
@@ -257,7 +265,8 @@ static const struct field user_import_fields[] = {
         .min = 1,
         .max = 100,
         .of = &user_import_item_table,
-        .one_by_one = true),
+        .one_by_one = true,
+        .check_item = check_import_item),
     FIELD_IDEMPOTENCY_KEY(struct user_import),
     FIELD_END,
 };
@@ -287,23 +296,6 @@ static const struct field user_import_results_fields[] = {
     FIELD_END,
 };
 
-/* An id that no path could name would make a user whom nobody can read or delete. */
-static int user_import_check(struct op *op)
-{
-    struct user_import *in = op->in;
-    const struct user_import_item *items = in->users.items;
-
-    for (size_t i = in->users.n_items; i-- > 0;) {
-        struct err err;
-        err_init(&err, op->arena);
-        if (check_name(
-                items[i].id, arena_printf(op->arena, "/users/%zu/id", list_place(&in->users, i)),
-                &err) != 0)
-            list_leave_out(&in->users, i, sizeof(*items), &err);
-    }
-    return list_must_hold(&in->users, op->err);
-}
-
 static int user_import_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
@@ -315,7 +307,6 @@ static int user_import_run(struct op *op)
 const struct operation user_import = {
     .name = "user_import",
     .lane = LANE_READER,
-    .check = user_import_check,
     .run = user_import_run,
     .audit = true,
     .in = FIELDS(user_import_fields, struct user_import),

@@ -11,6 +11,10 @@ from support.database import unchanged
 MIB = 1024 * 1024
 
 
+# The id of no message, in the form of one.
+MESSAGE = "AQIBAQHOubjG2ZyYA0HreSU"
+
+
 def nested(depth):
     """A JSON object of this depth, in a member that no operation knows."""
     return b'{"x":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
@@ -189,6 +193,113 @@ def test_wrong_fields_are_named_wherever_they_stand(refused, ann):
             "/dry_run",
         ]
     )
+
+
+A_LONG_ID = "x" * 65
+TO_ONE = {"to": {"users": ["a"]}}
+ITEM = {"from": "a", "to": "b", "text": "x", "sent_at": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "path, body, pointers",
+    [
+        ("/v1/messages", {}, ["/from", "/to", "/elements"]),
+        ("/v1/messages", {"from": "a", "to": "a"}, ["/to", "/elements"]),
+        ("/v1/messages", {"from": "a", "to": "a", "text": ""}, ["/to", "/text"]),
+        ("/v1/messages", {"from": "a", "to": "a", "text": 5}, ["/to", "/text"]),
+        ("/v1/messages", {"from": "a", "to": "a", "elements": 5}, ["/to", "/elements"]),
+        (
+            "/v1/messages",
+            {"from": "a", "text": "x", "elements": [{}]},
+            ["/to", "/elements/0/type", "/text"],
+        ),
+        ("/v1/messages", {"from": 1, "to": 1, "text": "x"}, ["/from", "/to"]),
+        ("/v1/messages", {"from": A_LONG_ID, "to": A_LONG_ID, "text": "x"}, ["/from", "/to"]),
+        ("/v1/messages", {"from": "a", "to": "a", "text": "x" * 12288}, ["/to", "/elements"]),
+        (
+            "/v1/messages/batch",
+            {"from": "a", "to": ["b", "", 5], "text": ""},
+            ["/text", "/to/1", "/to/2"],
+        ),
+        (
+            "/v1/messages/batch",
+            {"from": "a", "to": ["a", "b", "b", 5]},
+            ["/elements", "/to/0", "/to/2", "/to/3"],
+        ),
+        ("/v1/messages/batch", {"to": ["b"], "text": 1}, ["/from", "/text"]),
+        ("/v1/messages/batch", {"from": "a", "to": 5}, ["/to", "/elements"]),
+        (
+            "/v1/messages/import",
+            {"messages": [{**ITEM, "to": "a", "text": ""}]},
+            ["/messages/0/to", "/messages/0/text"],
+        ),
+        (
+            "/v1/messages/import",
+            {"messages": [{}]},
+            [f"/messages/0/{name}" for name in ("from", "to", "sent_at", "elements")],
+        ),
+        ("/v1/messages/import", {"messages": [7]}, ["/messages/0"]),
+        (
+            "/v1/messages/import",
+            {"messages": [ITEM, {**ITEM, "to": "a"}], "x": 1},
+            ["/x", "/messages/1/to"],
+        ),
+        ("/v1/users", {"users": [{"id": "a/b", "level": -1}]}, ["/users/0/id", "/users/0/level"]),
+        ("/v1/users", {"users": [{"id": 5}]}, ["/users/0/id"]),
+        ("/v1/users/a/friend-requests", {"to": "a", "remark": 5}, ["/to", "/remark"]),
+        ("/v1/users/a/friend-requests", {}, ["/to"]),
+        (f"/v1/users/{A_LONG_ID}/friend-requests", {}, ["/user", "/to"]),
+        ("/v1/notifications", {}, ["/to", "/elements"]),
+        ("/v1/notifications", {"to": 5, "payload": 5}, ["/to", "/payload"]),
+        (
+            "/v1/notifications",
+            {"to": {"all": True, "users": "x"}, "text": "x", "payload": "x"},
+            ["/to/users", "/elements"],
+        ),
+        (
+            "/v1/notifications",
+            {**TO_ONE, "text": "", "include_new_users_until": "2030-01-01T00:00:00Z"},
+            ["/text", "/include_new_users_until"],
+        ),
+        (
+            "/v1/notifications",
+            {**TO_ONE, "text": "x", "include_new_users_until": 5},
+            ["/include_new_users_until"],
+        ),
+    ],
+    ids=short,
+)
+def test_rules_are_held_against_what_else_is_wrong(refused, path, body, pointers):
+    reply = refused(400, "invalid_request", "POST", path, json=body)
+    assert sorted(reply.pointers) == sorted(pointers)
+
+
+@pytest.mark.parametrize(
+    "method, path, body, pointers",
+    [
+        ("PUT", "/v1/users/a", {"birthday": "2023-02-29", "nick": 5}, ["/birthday", "/nick"]),
+        ("PUT", "/v1/users/a", {"birthday": 20230229}, ["/birthday"]),
+        ("PATCH", "/v1/users/a", {"birthday": "2023-02-29", "x": 5}, ["/birthday", "/x"]),
+        ("PUT", "/v1/users/a/friends/a", {"remark": 5}, ["/peer", "/remark"]),
+        ("PUT", f"/v1/users/{A_LONG_ID}/friends/{A_LONG_ID}", {}, ["/user", "/peer"]),
+        ("PUT", "/v1/users/a/blocks/a?x=1", None, ["/peer", "/x"]),
+        ("PATCH", "/v1/users/a/conversations/a", {"marks": "2", "x": 1}, ["/peer", "/marks", "/x"]),
+        ("PATCH", "/v1/users/a/conversations/b", {"marks": 5}, ["/marks"]),
+        ("PUT", "/v1/users/a/conversations/a/read", {"up_to": 5}, ["/peer", "/up_to"]),
+        ("PUT", "/v1/users/a/conversations/b/read", {"x": 1}, ["/up_to", "/x"]),
+        ("PATCH", f"/v1/messages/{MESSAGE}", {"text": 5}, ["/text"]),
+        ("PATCH", f"/v1/messages/{MESSAGE}", {"elements": [], "text": "x"}, ["/elements"]),
+        ("PATCH", f"/v1/messages/{MESSAGE}", {"x": 1}, ["/x"]),
+        ("GET", "/v1/archives/2026?x=1", None, ["/hour", "/x"]),
+        ("GET", "/v1/archives/2026-01-01X00?x=1", None, ["/hour", "/x"]),
+        ("GET", "/v1/users/a/events?after=x&wait=y", None, ["/after", "/wait"]),
+        ("GET", "/readyz?verbose=5", None, ["/verbose"]),
+    ],
+    ids=short,
+)
+def test_rules_hold_of_what_is_not_there(refused, method, path, body, pointers):
+    reply = refused(400, "invalid_request", method, path, json=body)
+    assert sorted(reply.pointers) == sorted(pointers)
 
 
 def test_a_thousand_wrong_fields_are_refused_in_a_short_answer(refused, ann):
