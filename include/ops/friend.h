@@ -21,7 +21,7 @@ extern const struct fields friend_fields;
 struct op;
 
 /* 0, or ERR_INVALID_REQUEST where `peer` is `user`; `pointer` names the field that says so. */
-int check_two_users(struct op *op, struct text user, struct text peer, const char *pointer);
+int check_two_users(struct err *err, struct text user, struct text peer, const char *pointer);
 
 /* The input of an operation that is told two users by the path, and nothing else. */
 struct user_pair {

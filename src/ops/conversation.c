@@ -150,7 +150,7 @@ static const struct field conversation_patch_fields[] = {
 static int conversation_patch_check(struct op *op)
 {
     const struct conversation_patch *in = op->in;
-    int result = check_two_users(op, in->user, in->peer, "/peer");
+    int result = check_two_users(op->err, in->user, in->peer, "/peer");
 
     for (size_t i = 0; i < in->marks.len; i++)
         if (in->marks.ptr[i] != '0' && in->marks.ptr[i] != '1')
@@ -231,7 +231,7 @@ static const struct field conversation_read_fields[] = {
 static int conversation_read_check(struct op *op)
 {
     struct conversation_read *in = op->in;
-    int result = check_two_users(op, in->user, in->peer, "/peer");
+    int result = check_two_users(op->err, in->user, in->peer, "/peer");
 
     if (clock_from_text(in->up_to, &in->up_to_at))
         return result;

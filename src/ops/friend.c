@@ -17,10 +17,10 @@ const struct field friend_list_of_fields[] = {
 
 const struct fields friend_fields = FIELDS(friend_list_of_fields, struct friend);
 
-int check_two_users(struct op *op, struct text user, struct text peer, const char *pointer)
+int check_two_users(struct err *err, struct text user, struct text peer, const char *pointer)
 {
     if (text_present(user) && text_equal(user, peer))
-        return err_field(op->err, ERR_INVALID_REQUEST, pointer, "is the user itself");
+        return err_field(err, ERR_INVALID_REQUEST, pointer, "is the user itself");
     return 0;
 }
 
@@ -34,7 +34,7 @@ int user_pair_check(struct op *op)
 {
     const struct user_pair *in = op->in;
 
-    return check_two_users(op, in->user, in->peer, "/peer");
+    return check_two_users(op->err, in->user, in->peer, "/peer");
 }
 
 const struct field user_peers_fields[] = {
@@ -81,7 +81,7 @@ static int friend_put_check(struct op *op)
 {
     const struct friend_put *in = op->in;
 
-    return check_two_users(op, in->user, in->peer, "/peer");
+    return check_two_users(op->err, in->user, in->peer, "/peer");
 }
 
 const struct operation friend_put = {
@@ -333,6 +333,23 @@ static const struct field friend_imports_fields[] = {
     FIELD_END,
 };
 
+static int friend_import_check(struct op *op)
+{
+    struct friend_import *in = op->in;
+    const struct friend_import_item *items = in->friends.items;
+
+    for (size_t i = in->friends.n_items; i-- > 0;) {
+        size_t place = list_place(&in->friends, i);
+        struct err err;
+        err_init(&err, op->arena);
+        if (check_two_users(
+                &err, in->user, items[i].peer,
+                arena_printf(op->arena, "/friends/%zu/peer", place)) != 0)
+            list_leave_out(&in->friends, i, sizeof(*items), &err);
+    }
+    return list_must_hold(&in->friends, op->err);
+}
+
 static int friend_import_run(struct op *op)
 {
     if (store_call_rows(op) != 0)
@@ -344,6 +361,7 @@ static int friend_import_run(struct op *op)
 const struct operation friend_import = {
     .name = "friend_import",
     .lane = LANE_READER,
+    .check = friend_import_check,
     .run = friend_import_run,
     .audit = true,
     .in = FIELDS(friend_import_fields, struct friend_import),

@@ -50,7 +50,7 @@ static int friend_request_make_check(struct op *op)
 {
     const struct friend_request_make *in = op->in;
 
-    return check_two_users(op, in->user, in->to, "/to");
+    return check_two_users(op->err, in->user, in->to, "/to");
 }
 
 const struct operation friend_request_make = {

@@ -116,17 +116,19 @@ static const struct field user_put_fields[] = {
     FIELD_END,
 };
 
-static int check_birthday(struct op *op, struct text birthday)
+/* `prefix` is the pointer of the object that holds it. */
+static int check_birthday(struct err *err, const char *prefix, struct text birthday)
 {
     if (text_present(birthday) && !clock_is_day(birthday))
         return err_field(
-            op->err, ERR_INVALID_REQUEST, "/birthday", "must be a day such as 1990-05-17");
+            err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/birthday", prefix),
+            "must be a day such as 1990-05-17");
     return 0;
 }
 
 static int user_put_check(struct op *op)
 {
-    return check_birthday(op, ((const struct user_put *)op->in)->birthday);
+    return check_birthday(op->err, "", ((const struct user_put *)op->in)->birthday);
 }
 
 const struct operation user_put = {
@@ -179,7 +181,7 @@ static const struct field user_patch_fields[] = {
 
 static int user_patch_check(struct op *op)
 {
-    return check_birthday(op, ((const struct user_patch *)op->in)->birthday);
+    return check_birthday(op->err, "", ((const struct user_patch *)op->in)->birthday);
 }
 
 const struct operation user_patch = {
@@ -248,8 +250,10 @@ static const struct fields user_import_item_table =
 static int check_import_item(struct err *err, const char *pointer, const void *item)
 {
     const struct user_import_item *user = item;
+    int birthday = check_birthday(err, pointer, user->birthday);
+    int name = check_name(user->id, arena_printf(err->arena, "%s/id", pointer), err);
 
-    return check_name(user->id, arena_printf(err->arena, "%s/id", pointer), err);
+    return birthday == 0 && name == 0 ? 0 : -1;
 }
 
 struct user_import {

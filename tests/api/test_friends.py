@@ -419,6 +419,7 @@ def test_friend_import_tells_what_became_of_each(api, user, ann, bob):
     codes = [one["problem"]["code"] for one in results if "problem" in one]
     assert codes == ["user_unknown", "invalid_request", "group_unknown", "invalid_request", "invalid_request"]
     pointers = [[error["pointer"] for error in one["problem"].get("errors", [])] for one in results if "problem" in one]
+    assert pointers[1] == ["/friends/2/peer"]
     assert pointers[3:] == [["/friends/6/remark"], ["/friends/7/peer", "/friends/7/groups/0"]]
     made = api.get(link(ann, bob)).json
     assert (made["remark"], made["groups"], made["custom"]) == ("B", ["home"], {"a": "b"})
@@ -436,6 +437,8 @@ def test_friend_import_has_limits(api, db, ann, bob):
         for friends in ([], [one] * 101, [{"peer": ""}], [{"remark": "x"}], [{"peer": 1}]):
             reply = api.post(f"/v1/users/{ann}/friends", {"friends": friends})
             assert (reply.status, reply.code) == (400, "invalid_request")
+        reply = api.post(f"/v1/users/{ann}/friends", {"friends": [{"peer": ann}, {"peer": 1}]})
+        assert (reply.status, sorted(reply.pointers)) == (400, ["/friends/0/peer", "/friends/1/peer"])
     many = [{"peer": f"nobody-{i}"} for i in range(100)]
     assert len(api.post(f"/v1/users/{ann}/friends", {"friends": many}).json["results"]) == 100
     reply = api.post(f"/v1/users/{secrets.token_hex(8)}/friends", {"friends": many})

@@ -457,8 +457,17 @@ def test_user_import_leaves_out_only_what_is_wrong(api, day):
         400,
         "invalid_request",
     )
+    assert [error["pointer"] for error in first["problem"]["errors"]] == ["/users/0/birthday"]
     assert second == {"id": good, "status": 201}
     assert api.get(f"/v1/users/{wrong}").status == 404
+
+
+def test_user_import_where_every_birthday_is_wrong_is_refused(api, db):
+    users = [{"id": fresh(), "birthday": "2023-02-29"}, {"id": "a/b", "birthday": "2023-04-31"}]
+    with unchanged(db):
+        reply = api.post("/v1/users", {"users": users})
+    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert reply.pointers == ["/users/0/birthday", "/users/1/birthday", "/users/1/id"]
 
 
 def test_user_import_refuses_what_no_profile_can_hold(api, db):
