@@ -64,11 +64,12 @@ struct op;
 /* 0, or ERR_INVALID_REQUEST where they are one. `prefix` is the pointer of the object that holds
  * them; likewise the next. */
 int message_check_users(struct err *err, const char *prefix, struct text from, struct text to);
-/* 0, or ERR_INVALID_REQUEST unless one of the two is given: `text` stands for one text element. */
-int message_check_content(
+/* What a message says, as JSON in the arena of *err: `text` stands for one text element. Absent,
+ * with *err filled, unless one of the two is given, and not too long. */
+struct text message_content(
     struct err *err, const char *prefix, const json_t *elements, struct text text);
-/* The elements as JSON, in the arena of *err. Absent, with *err filled, when they are too long. */
+/* The same where it is known that one is given: at `pointer`. */
 struct text message_elements(
-    struct err *err, const char *prefix, const json_t *elements, struct text text);
+    struct err *err, const char *pointer, const json_t *elements, struct text text);
 /* The elements that consist of one, `{"type": type, name: text}`; the arena's. */
 json_t *message_one_element(struct op *op, const char *type, const char *name, struct text text);

@@ -37,7 +37,7 @@ int message_check_users(struct err *err, const char *prefix, struct text from, s
         "is the sender itself");
 }
 
-int message_check_content(
+static int check_one_is_given(
     struct err *err, const char *prefix, const json_t *elements, struct text text)
 {
     if (elements && text_present(text))
@@ -53,7 +53,7 @@ int message_check_content(
 }
 
 struct text message_elements(
-    struct err *err, const char *prefix, const json_t *elements, struct text text)
+    struct err *err, const char *pointer, const json_t *elements, struct text text)
 {
     buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
 
@@ -67,9 +67,19 @@ struct text message_elements(
     if (!json.failed)
         return arena_text(err->arena, buf_as_text(&json));
     err_field(
-        err, ERR_BODY_TOO_LARGE, arena_printf(err->arena, "%s/elements", prefix),
-        "is longer than %d bytes of JSON", MESSAGE_ELEMENTS_BYTES);
+        err, ERR_BODY_TOO_LARGE, pointer, "makes more than %d bytes of JSON, with all escapes",
+        MESSAGE_ELEMENTS_BYTES);
     return TEXT_ABSENT;
+}
+
+struct text message_content(
+    struct err *err, const char *prefix, const json_t *elements, struct text text)
+{
+    const char *pointer = arena_printf(err->arena, "%s/%s", prefix, elements ? "elements" : "text");
+
+    if (check_one_is_given(err, prefix, elements, text) != 0)
+        return TEXT_ABSENT;
+    return message_elements(err, pointer, elements, text);
 }
 
 static void release_json(void *json)
@@ -149,8 +159,7 @@ static int message_send_check(struct op *op)
     struct message_send *in = op->in;
     int result = message_check_users(op->err, "", in->from, in->to);
 
-    if (message_check_content(op->err, "", in->elements, in->text) == 0)
-        in->written = message_elements(op->err, "", in->elements, in->text);
+    in->written = message_content(op->err, "", in->elements, in->text);
     if (!text_present(in->written))
         result = -1;
     /* A user's own token never gets round the receiver's wishes. */

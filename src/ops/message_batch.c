@@ -7,16 +7,6 @@
 #define BATCH_RECEIVERS_MAX 500
 #define IMPORT_MESSAGES_MAX 100
 
-/* `pointer` is where the message stands: "" for the body. */
-static int check_content(
-    struct err *err, const char *pointer, const json_t *elements, struct text text)
-{
-    return message_check_content(err, pointer, elements, text) == 0 &&
-                   text_present(message_elements(err, pointer, elements, text))
-               ? 0
-               : -1;
-}
-
 /* ---- message_batch ---- */
 
 struct message_batch {
@@ -117,7 +107,7 @@ static int message_batch_check(struct op *op)
     struct message_batch *in = op->in;
     int result = check_receivers(op, in);
 
-    if (check_content(op->err, "", in->elements, in->text) != 0)
+    if (!text_present(message_content(op->err, "", in->elements, in->text)))
         result = -1;
     if (result == 0 && !in->elements)
         in->elements = message_one_element(op, "text", "text", in->text);
@@ -180,9 +170,9 @@ static int check_import_item(struct err *err, const char *pointer, const void *i
 {
     const struct import_item *message = item;
     int users = message_check_users(err, pointer, message->from, message->to);
-    int content = check_content(err, pointer, message->elements, message->text);
+    struct text content = message_content(err, pointer, message->elements, message->text);
 
-    return users == 0 && content == 0 ? 0 : -1;
+    return users == 0 && text_present(content) ? 0 : -1;
 }
 
 struct message_import {

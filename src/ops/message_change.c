@@ -35,8 +35,7 @@ static int message_edit_check(struct op *op)
         return err_set(op->err, ERR_INVALID_REQUEST, "says nothing that is to be changed");
     if (!has_content)
         return 0;
-    if (message_check_content(op->err, "", in->elements, in->text) != 0 ||
-        !text_present(message_elements(op->err, "", in->elements, in->text)))
+    if (!text_present(message_content(op->err, "", in->elements, in->text)))
         return -1;
     if (!in->elements)
         in->elements = message_one_element(op, "text", "text", in->text);

@@ -199,6 +199,7 @@ static int check_body(struct op *op, struct notification_send *in)
 {
     bool text = text_present(in->text);
     bool payload = text_present(in->payload);
+    const char *pointer = in->elements ? "/elements" : text ? "/text" : "/payload";
 
     if (err_names(op->err, "/text") || err_names(op->err, "/payload"))
         return -1;
@@ -209,7 +210,7 @@ static int check_body(struct op *op, struct notification_send *in)
     if (!in->elements)
         in->elements = text ? message_one_element(op, "text", "text", in->text)
                             : message_one_element(op, "custom", "data", in->payload);
-    return text_present(message_elements(op->err, "", in->elements, TEXT_ABSENT)) ? 0 : -1;
+    return text_present(message_elements(op->err, pointer, in->elements, TEXT_ABSENT)) ? 0 : -1;
 }
 
 static int notification_send_check(struct op *op)

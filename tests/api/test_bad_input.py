@@ -215,7 +215,7 @@ ITEM = {"from": "a", "to": "b", "text": "x", "sent_at": "2026-01-01T00:00:00Z"}
         ),
         ("/v1/messages", {"from": 1, "to": 1, "text": "x"}, ["/from", "/to"]),
         ("/v1/messages", {"from": A_LONG_ID, "to": A_LONG_ID, "text": "x"}, ["/from", "/to"]),
-        ("/v1/messages", {"from": "a", "to": "a", "text": "x" * 12288}, ["/to", "/elements"]),
+        ("/v1/messages", {"from": "a", "to": "a", "text": "x" * 12288}, ["/to", "/text"]),
         (
             "/v1/messages/batch",
             {"from": "a", "to": ["b", "", 5], "text": ""},

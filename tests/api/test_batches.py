@@ -106,7 +106,7 @@ def test_a_message_that_is_wrong_is_sent_to_nobody(api, db, ann, bob):
 def test_content_that_is_too_long_is_refused(api, db, ann, bob):
     with unchanged(db):
         reply = api.post("/v1/messages/batch", batch(ann, [bob], text="x" * 12288))
-    assert (reply.status, reply.code) == (413, "body_too_large")
+    assert (reply.status, reply.code, reply.pointers) == (413, "body_too_large", ["/text"])
 
 
 def test_a_user_token_sends_a_batch_for_its_own_user_alone(api, db, ann, bob):
@@ -211,7 +211,7 @@ def test_an_imported_text_is_no_longer_than_one_that_is_sent(api, db, ann, bob):
     with unchanged(db):
         reply = api.post("/v1/messages/import", {"messages": items[1:]})
     assert (reply.status, reply.code) == (413, "body_too_large")
-    assert reply.pointers == ["/messages/0/elements"]
+    assert reply.pointers == ["/messages/0/text"]
     results = api.post("/v1/messages/import", {"messages": items}).json["results"]
     assert [one["status"] for one in results] == [201, 413]
 

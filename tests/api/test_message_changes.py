@@ -88,6 +88,7 @@ def test_an_edit_that_is_too_long_is_refused(api, db, sent):
         for body in ({"text": "x" * 12288}, {"elements": [{"type": "text", "text": '"' * 7000}]}):
             reply = api.patch(f"/v1/messages/{sent['id']}", body)
             assert (reply.status, reply.code) == (413, "body_too_large")
+            assert reply.pointers == [f"/{name}" for name in body]
 
 
 # -- recalling

@@ -157,6 +157,16 @@ def test_elements_are_at_most_12_kib_together(api, db, ann, bob):
         reply = api.post("/v1/messages", {"from": ann, "to": bob, "elements": elements(12289)})
     assert (reply.status, reply.code) == (413, "body_too_large")
     assert "12288" in reply.text
+    assert reply.pointers == ["/elements"]
+
+
+@pytest.mark.parametrize("text", ["x" * 12261, "é" * 6130, '"' * 6130, "\u2028" * 2043])
+def test_a_text_has_the_bytes_of_json_that_elements_have(api, db, ann, bob, text):
+    assert api.post("/v1/messages", text_message(ann, bob, text)).status == 201
+    with unchanged(db):
+        reply = api.post("/v1/messages", text_message(ann, bob, text + "x" * 6))
+    assert (reply.status, reply.code, reply.pointers) == (413, "body_too_large", ["/text"])
+    assert "12288" in reply.text
 
 
 def test_text_stands_in_place_of_elements_not_beside_them(api, db, ann, bob):

@@ -373,8 +373,11 @@ def test_what_is_wrong_is_named(api, db, body, pointers):
 
 def test_a_body_that_is_too_long_is_refused(api, ann):
     elements = [{"type": "text", "text": "x" * 8000}] * 2
-    reply = api.post(PATH, {"to": {"users": [ann]}, "elements": elements})
-    assert (reply.status, reply.code) == (413, "body_too_large")
+    long = {"elements": elements, "text": "x" * 12262, "payload": "x" * 12260}
+    for name, value in long.items():
+        reply = api.post(PATH, {"to": {"users": [ann]}, name: value})
+        assert (reply.status, reply.code) == (413, "body_too_large")
+        assert reply.pointers == [f"/{name}"]
 
 
 def test_who_was_deleted_is_not_named_any_more(api, user, send):
