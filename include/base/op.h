@@ -41,7 +41,9 @@ struct operation {
     bool merge_patch;
     /* On LANE_READER: the call leaves a row in the audit, in the same transaction. */
     bool audit;
-    struct fields out;            /* empty: the reply has no JSON body */
+    struct fields out; /* empty: the reply has no JSON body */
+    /* What is wrong with the one field that the SQL function may call invalid_request. */
+    const char *invalid;
     const enum err_code *refuses; /* ERR_NONE at the end; what any request may meet is not listed */
     const char *location; /* of what a 201 has made: "/v1/users/{id}", filled from `out`; or NULL */
     const char *content_type; /* of op->raw, where the reply is not JSON */

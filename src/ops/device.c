@@ -192,6 +192,7 @@ const struct operation position_put = {
     .audit = true,
     .in = FIELDS(position_put_fields, struct position_put),
     .out = FIELDS(position_fields, struct position),
+    .invalid = "is beyond the last entry of the mailbox",
     .refuses =
         (const enum err_code[]){ERR_USER_UNKNOWN, ERR_DEVICE_UNKNOWN, ERR_DEVICE_KICKED, ERR_NONE},
 };

@@ -192,6 +192,7 @@ const struct operation user_patch = {
     .audit = true,
     .in = FIELDS(user_patch_fields, struct user_patch),
     .out = FIELDS(user_fields, struct user),
+    .invalid = "would have more than 64 members",
     .refuses = (const enum err_code[]){ERR_USER_UNKNOWN, ERR_NONE},
 };
 

@@ -9,6 +9,13 @@
 
 /* ---- calling ---- */
 
+/* The title of an error says what is wrong with a field, but for that of any wrong field. */
+static const char *detail_of(const struct op *op, enum err_code code)
+{
+    return code == ERR_INVALID_REQUEST && op->operation->invalid ? op->operation->invalid
+                                                                 : err_info(code)->title;
+}
+
 /* The error of an outcome; of a field, where the function says which. */
 static int refuse(struct op *op, const PGresult *result, struct text outcome)
 {
@@ -17,7 +24,7 @@ static int refuse(struct op *op, const PGresult *result, struct text outcome)
     enum err_code code = err_from_code(outcome);
 
     return code && text_present(pointer)
-               ? err_field(op->err, code, pointer.ptr, "%s", err_info(code)->title)
+               ? err_field(op->err, code, pointer.ptr, "%s", detail_of(op, code))
                : err_outcome(op->err, outcome);
 }
 

@@ -154,6 +154,7 @@ def test_a_position_moves_forward_only_and_not_beyond_the_mailbox(api, ann, bob)
     assert [api.put(path, {"seq": n}).json["seq"] for n in (2, 1, 3)] == [2, 2, 3]
     lie = api.put(path, {"seq": 4})
     assert (lie.status, lie.pointers) == (400, ["/seq"])
+    assert lie.json["errors"][0]["detail"] == "is beyond the last entry of the mailbox"
     assert api.get(path_of(ann, "phone")).json["position"] == 3
 
 

@@ -268,6 +268,7 @@ def test_user_patch_keeps_custom_fields_within_their_limit(api, db):
     with unchanged(db):
         reply = api.patch(f"/v1/users/{name}", {"custom": {"m": "v"}})
     assert (reply.status, reply.code, reply.pointers) == (400, "invalid_request", ["/custom"])
+    assert reply.json["errors"][0]["detail"] == "would have more than 64 members"
     assert api.patch(f"/v1/users/{name}", {"custom": {"n0": None, "m": "v"}}).status == 200
 
 
