@@ -742,17 +742,61 @@ static const char *excess(struct text body)
     return NULL;
 }
 
+static bool is_blank(struct text t)
+{
+    for (size_t i = 0; i < t.len; i++)
+        if (!memchr(" \t\r\n", t.ptr[i], 4))
+            return false;
+    return true;
+}
+
+/* jansson's own text quotes the input, so it is not told. */
+static const char *reason_of(enum json_error_code code)
+{
+    switch (code) {
+    case json_error_duplicate_key:
+        return "a name stands twice in one object";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "U+0000 is not taken";
+    case json_error_invalid_utf8:
+        return "bytes that are not UTF-8";
+    case json_error_numeric_overflow:
+        return "a number that is too large";
+    case json_error_premature_end_of_input:
+        return "ends too early";
+    case json_error_end_of_input_expected:
+        return "goes on behind its end";
+    case json_error_unknown:
+    case json_error_out_of_memory:
+    case json_error_stack_overflow:
+    case json_error_cannot_open_file:
+    case json_error_invalid_argument:
+    case json_error_invalid_syntax:
+    case json_error_invalid_format:
+    case json_error_wrong_type:
+    case json_error_null_value:
+    case json_error_item_not_found:
+    case json_error_index_out_of_range:
+        break;
+    }
+    return "no JSON";
+}
+
 int fields_parse_json(struct text body, json_t **ret, struct err *err)
 {
     json_error_t error;
 
+    if (is_blank(body))
+        return err_set(err, ERR_MALFORMED_JSON, "there is none; one without members is {}");
     const char *wrong = excess(body);
     if (wrong)
         return err_set(err, ERR_MALFORMED_JSON, "%s", wrong);
     json_t *json = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
     if (!json)
-        /* jansson's own text quotes the input, so only the place is told. */
-        return err_set(err, ERR_MALFORMED_JSON, "at line %d, column %d", error.line, error.column);
+        return err_set(
+            err, ERR_MALFORMED_JSON, "%s, at line %d, column %d",
+            reason_of(json_error_code(&error)), error.line, error.column);
     if (!json_is_object(json)) {
         json_decref(json);
         return err_set(err, ERR_MALFORMED_JSON, "not an object");

@@ -92,6 +92,27 @@ def test_json_that_is_none_is_refused(refused, ann, body):
     refused(400, "malformed_json", "PUT", f"/v1/users/{ann}", data=body)
 
 
+@pytest.mark.parametrize(
+    "body, reason",
+    [
+        (b"", "there is none"),
+        (b" \r\n", "there is none"),
+        (b"{", "ends too early, at line 1, column 1"),
+        (b'{"nick":"x"}}', "goes on behind its end, at line 1, column 13"),
+        (b'{"nick":"a",\n"nick":"b"}', "a name stands twice in one object, at line 2"),
+        (b'{"nick":"a\\u0000b"}', "U+0000 is not taken"),
+        (b'{"ni\\u0000ck":"x"}', "U+0000 is not taken"),
+        (b'{"nick":"\xff"}', "bytes that are not UTF-8"),
+        (b'{"level":1e400}', "a number that is too large"),
+        (b"{'nick':'x'}", "no JSON, at line 1, column 2"),
+        (b"[]", "not an object"),
+    ],
+)
+def test_json_that_is_none_is_refused_with_the_reason(refused, ann, body, reason):
+    reply = refused(400, "malformed_json", "PUT", f"/v1/users/{ann}", data=body)
+    assert reply.json["detail"].startswith(reason)
+
+
 def test_json_of_32_levels_is_read(refused, ann):
     reply = refused(400, "invalid_request", "PUT", f"/v1/users/{ann}", data=nested(32))
     assert reply.pointers == ["/x"]
