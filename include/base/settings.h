@@ -20,8 +20,8 @@ struct settings {
 };
 
 /* Reads DUET_… of `environment` (as environ is), each also from the file that DUET_…_FILE names.
- * -1 with one sentence in `why` on a variable that is not known, set twice, or out of its range; then
- * it has its default, and the others are read. */
+ * -1 with one sentence in `why` on a variable that is not known, set twice, or out of its range;
+ * then it has its default, and the others are read. */
 int settings_read(
     char *const *environment,
     struct arena *arena,
