@@ -52,8 +52,8 @@ static int check_one_is_given(
         err, ERR_INVALID_REQUEST, arena_printf(err->arena, "%s/elements", prefix), "is missing");
 }
 
-struct text message_elements(
-    struct err *err, const char *pointer, const json_t *elements, struct text text)
+/* Absent where it is too long. */
+static struct text write_elements(struct arena *arena, const json_t *elements, struct text text)
 {
     buf_auto json = BUF(MESSAGE_ELEMENTS_BYTES);
 
@@ -64,22 +64,35 @@ struct text message_elements(
         json_write_text(&json, text);
         buf_text(&json, TEXT("}]"));
     }
-    if (!json.failed)
-        return arena_text(err->arena, buf_as_text(&json));
+    return json.failed ? TEXT_ABSENT : arena_text(arena, buf_as_text(&json));
+}
+
+static void too_long(struct err *err, const char *pointer)
+{
     err_field(
         err, ERR_BODY_TOO_LARGE, pointer, "makes more than %d bytes of JSON, with all escapes",
         MESSAGE_ELEMENTS_BYTES);
-    return TEXT_ABSENT;
+}
+
+struct text message_elements(
+    struct err *err, const char *pointer, const json_t *elements, struct text text)
+{
+    struct text json = write_elements(err->arena, elements, text);
+
+    if (!text_present(json))
+        too_long(err, pointer);
+    return json;
 }
 
 struct text message_content(
     struct err *err, const char *prefix, const json_t *elements, struct text text)
 {
-    const char *pointer = arena_printf(err->arena, "%s/%s", prefix, elements ? "elements" : "text");
-
     if (check_one_is_given(err, prefix, elements, text) != 0)
         return TEXT_ABSENT;
-    return message_elements(err, pointer, elements, text);
+    struct text json = write_elements(err->arena, elements, text);
+    if (!text_present(json))
+        too_long(err, arena_printf(err->arena, "%s/%s", prefix, elements ? "elements" : "text"));
+    return json;
 }
 
 static void release_json(void *json)

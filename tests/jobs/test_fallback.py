@@ -67,7 +67,7 @@ def test_without_pg_cron_duetd_runs_every_job(start_cluster, start_server, clien
             DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
         )
         everybody = {job: "duetd" for job in jobs_of(connection)}
-        server.wait_until(lambda: last_runs(connection) == everybody, 20, "a run of every job")
+        server.wait_until(lambda: last_runs(connection) == everybody, 60, "a run of every job")
         api = client_of(server)
         server.wait_until(
             lambda: "\nduet_jobs_late 0\n" in api.get("/metrics", token=None).text,
@@ -87,7 +87,7 @@ def test_of_several_servers_one_does_a_job(start_cluster, start_server):
                 DUET_DATABASE_URL=cluster.url("duet_server"), DUET_JOB_WATCH_SECONDS=1
             )
         everybody = {job: "duetd" for job in jobs_of(connection)}
-        server.wait_until(lambda: last_runs(connection) == everybody, 20, "a run of every job")
+        server.wait_until(lambda: last_runs(connection) == everybody, 60, "a run of every job")
         counts = connection.execute(
             "select job, count(*) from duet.job_run where job <> 'erasure_continue' group by job"
         ).fetchall()
