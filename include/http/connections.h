@@ -23,7 +23,7 @@ enum connection_phase {
 struct connections;
 struct connection;
 
-/* `limit` connections at most; above `soft_limit` of them connections_over_soft_limit is true. A
+/* `limit` connections at most; above `soft_limit` of them connection_is_crowded is true. A
  * phase may last timeout_us[phase] microseconds; 0: any time. NULL when no thread can be started.
  */
 struct connections *connections_new(

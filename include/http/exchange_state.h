@@ -74,6 +74,7 @@ void exchange_take_back(struct exchange *e);
 
 /* It ends without an answer: the client has gone, or was cut off. */
 void exchange_note_unanswered(const struct exchange *e);
+
 /* Queues the reply that `result` and `op` make. */
 enum MHD_Result exchange_answer(struct exchange *e);
 /* Queues what e->err says. `close`: the rest of what the client sends is not to be looked at. */

@@ -298,11 +298,9 @@ static int answer_file(struct exchange *e, struct reply *reply, struct reply_con
  */
 static enum MHD_Result give_events(struct exchange *e)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(e->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct reply_context context = {.request_id = e->request_id, .rate = e->rate};
 
-    if (!info || stream_take_socket(e->events, info->connect_fd) != 0) {
+    if (!e->op.client_fd || stream_take_socket(e->events, e->op.client_fd) != 0) {
         err_set(&e->err, ERR_OVERLOADED, "the server has no room for another stream");
         return exchange_answer_error(e, false);
     }
